@@ -1,0 +1,167 @@
+"The set-up of the two commands, as far as it can be tried without installing PyTorch again."
+
+import functools
+import http.server
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tools import setup_env
+
+TOOL = Path(setup_env.__file__)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "constraints.txt").write_text("# pins\ntorch==9.1.0\ntorchvision==9.2.0\n")
+    python = setup_env.python_of(tmp_path / ".venv")
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    return tmp_path
+
+
+def stamp(root, **stages):
+    state = {"root": str(root), "python": [3, 11]}
+    state.update({name: setup_env.fingerprint([3, 11], root) for name in stages})
+    setup_env.write_state(root / ".venv", **state)
+
+
+def test_a_stamp_counts_for_its_own_stage_and_files(checkout):
+    venv = checkout / ".venv"
+    assert not setup_env.ready("core", venv, checkout)
+    stamp(checkout, core=True)
+    assert setup_env.ready("core", venv, checkout) and not setup_env.ready("dev", venv, checkout)
+    stamp(checkout, dev=True)  # dev holds all of core
+    assert setup_env.ready("core", venv, checkout) and setup_env.ready("dev", venv, checkout)
+    (checkout / "constraints.txt").write_text("torch==9.2.0\n")
+    assert not setup_env.ready("core", venv, checkout)
+
+
+def test_no_stamp_survives_a_missing_python_a_move_or_an_interruption(checkout, tmp_path_factory):
+    stamp(checkout, dev=True)
+    moved = tmp_path_factory.mktemp("elsewhere") / "book"
+    checkout.rename(moved)
+    assert not setup_env.ready("core", moved / ".venv", moved)
+    stamp(moved, dev=True)
+    assert setup_env.ready("core", moved / ".venv", moved)
+    setup_env.write_state(moved / ".venv", root=str(moved), python=[3, 11], installing="dev")
+    assert not setup_env.ready("core", moved / ".venv", moved)
+    stamp(moved, dev=True)
+    setup_env.python_of(moved / ".venv").unlink()
+    assert not setup_env.ready("core", moved / ".venv", moved)
+
+
+def test_mending_forgets_half_installed_packages(tmp_path):
+    site = tmp_path / ("Lib/site-packages" if os.name == "nt" else "lib/python3.11/site-packages")
+    for name, files in {
+        "whole-1.dist-info": ("METADATA", "INSTALLER", "RECORD"),
+        "half-1.dist-info": ("METADATA",),
+        "~emoved-1.dist-info": ("METADATA", "INSTALLER", "RECORD"),
+    }.items():
+        (site / name).mkdir(parents=True)
+        for file in files:
+            (site / name / file).write_text("")
+    setup_env.mend(tmp_path)
+    assert [path.name for path in site.iterdir()] == ["whole-1.dist-info"]
+
+
+def test_an_unsuitable_python_is_told_in_one_sentence():
+    assert setup_env.find_python() == [sys.executable]
+    assert setup_env.find_python("no-such-python", [[sys.executable]]) == [sys.executable]
+    with pytest.raises(setup_env.SetupError, match=r"needs a 64-bit Python 3\.11, 3\.12 or 3\.13"):
+        setup_env.find_python("no-such-python", [["no-such-python3.13"]])
+
+
+def test_wrong_use_prints_the_manual():
+    out = subprocess.run([sys.executable, str(TOOL), "both"], capture_output=True, text=True)
+    assert out.returncode == 2 and "setup_env.py core" in out.stdout
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def index(tmp_path):
+    "A package index on this machine; yields its folder and address."
+    handler = functools.partial(Quiet, directory=str(tmp_path / "index"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield tmp_path / "index", f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def put(folder, name, version, tag="cp311"):
+    import platform
+
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    wheel = f"{name}-{version}%2Bcpu-{tag}-{tag}-manylinux_2_28_{platform.machine()}.whl"
+    (folder / wheel.replace("%2B", "+")).write_bytes(b"0" * 3_000_000)
+    page = folder / name / "index.html"
+    old = page.read_text() if page.exists() else ""
+    page.write_text(old + f'<a href="/{wheel}#sha256=00">{wheel}</a><br>\n')
+
+
+def test_the_cpu_index_counts_only_with_a_pair(checkout, index):
+    folder, address = index
+    folder.mkdir()
+    ask = functools.partial(setup_env.cpu_pair, (3, 11), address, checkout)
+    assert ask() is None  # answers, but has nothing
+    put(folder, "torch", "9.1.0")
+    assert ask() is None  # torch alone is the broken half of a pair
+    put(folder, "torchvision", "9.1.0")
+    assert ask() is None  # another version than the pinned one
+    put(folder, "torchvision", "9.2.0", tag="cp312")
+    assert ask() is None  # for another Python
+    put(folder, "torchvision", "9.2.0")
+    assert ask() == (["torch==9.1.0+cpu", "torchvision==9.2.0+cpu"], 6.0)
+
+
+def test_an_index_that_hangs_is_left_alone(checkout):
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        start = time.monotonic()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert setup_env.cpu_pair((3, 11), address, checkout, timeout=0.3) is None
+        assert time.monotonic() - start < 5
+
+
+def hold(path, held, release):
+    with setup_env.locked(path):
+        held.set()
+        release.wait(20)
+
+
+def test_two_set_ups_take_turns(tmp_path, capsys):
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    path = str(tmp_path / "lock")
+    other = context.Process(target=hold, args=(path, held, release))
+    other.start()
+    assert held.wait(20)
+    threading.Timer(0.3, release.set).start()
+    with setup_env.locked(path):
+        assert release.is_set()
+    other.join(20)
+    assert "waiting for it to end" in capsys.readouterr().out
+
+
+def test_the_state_is_written_whole(tmp_path):
+    setup_env.write_state(tmp_path, python=[3, 12])
+    assert setup_env.read_state(tmp_path) == {"python": [3, 12]}
+    assert [path.name for path in tmp_path.iterdir()] == ["ganbook-setup.json"]
+    (tmp_path / "ganbook-setup.json").write_text(json.dumps({"python": 1})[:-3])
+    assert setup_env.read_state(tmp_path) == {}
