@@ -3,8 +3,12 @@
 import json
 import re
 
+import nbformat
 import yaml
+from nbformat.v4 import new_code_cell, new_notebook
 from tools import docs
+
+KERNEL = {"name": "python3", "language": "python", "display_name": "python3"}
 
 
 def test_nbdev_prepares_the_site_without_a_warning(copy_of_book):
@@ -30,3 +34,13 @@ def test_the_sidebar_lists_every_chapter_once(root):
     assert sorted(listed) == sorted(path.name for path in (root / "nbs").glob("*.ipynb"))
     assert site["metadata-files"] == ["nbdev.yml"]
     assert site["project"]["render"] == ["*.ipynb"]
+
+
+def test_that_test_sees_a_warning(copy_of_book):
+    for path in (copy_of_book / "nbs").glob("*.ipynb"):
+        path.unlink()
+    export = "#| default_exp images", "#| export\ndef f():\n    'One.'\n    return 1"
+    cells = [new_code_cell(text) for text in (*export, "import math\nx = math.pi")]
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.write(notebook, copy_of_book / "nbs" / "01_images.ipynb")
+    assert "imports and other code" in docs.prepare(copy_of_book)

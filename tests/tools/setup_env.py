@@ -219,7 +219,9 @@ class Progress:
             r"\s*(?:Downloading|Using cached|Processing) (?:\S*/)?([^/\s]+)(?: (\([\d.]+ \w+\)))?",
             line,
         )
-        if line.startswith("Collecting "):
+        if line.startswith("Requirement already satisfied:"):
+            self.text = "checking what is here"
+        elif line.startswith("Collecting "):
             self.text = "looking up " + re.split(r"[<>=!~ ]", line[11:])[0]
         elif download and download.group(1).endswith((".whl", ".gz")):
             self.text = "fetching {} {}".format(
