@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-os.environ.update(
+os.environ.update(  # before torch is imported, so that it starts with one thread
     OMP_NUM_THREADS="1",
     MKL_NUM_THREADS="1",
     MPLBACKEND="Agg",
@@ -17,13 +17,6 @@ os.environ.update(
     PYDEVD_DISABLE_FILE_VALIDATION="1",
 )
 sys.path.insert(0, str(ROOT / "tests"))  # so that a test can import tools.readme
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,57 @@ def test_an_index_that_hangs_is_left_alone(checkout):
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert setup_env.cpu_pair((3, 11), address, checkout, timeout=0.3) is None
         assert time.monotonic() - start < 5
+
+
+@pytest.fixture
+def room(monkeypatch):
+    disk = types.SimpleNamespace(free=1e12)
+    monkeypatch.setattr(setup_env.shutil, "disk_usage", lambda path: disk)
+    return disk
+
+
+def test_too_little_disk_is_told_before_anything_is_fetched(checkout, monkeypatch, room):
+    monkeypatch.setattr(setup_env, "pip", lambda *_, **__: pytest.fail("fetched"))
+    monkeypatch.setattr(setup_env, "cpu_pair", lambda *_: None)
+    room.free = 1.5e9
+    with pytest.raises(setup_env.SetupError, match=r"1\.5 GB are free .* make room"):
+        setup_env.install("core", checkout / ".venv", (3, 11), None, checkout)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_cpu_build_first_and_the_registry_where_that_fails(
+    checkout, monkeypatch, room, capsys, fails
+):
+    calls = []
+
+    def pip(venv, *arguments, lock):
+        calls.append(arguments)
+        if fails and "--extra-index-url" in arguments:
+            raise setup_env.SetupError("no such luck")
+
+    monkeypatch.setattr(setup_env, "pip", pip)
+    monkeypatch.setattr(setup_env, "cpu_pair", lambda *_: (["torch==9.1.0+cpu"], 200.0))
+    monkeypatch.setattr(setup_env, "has_nvidia_gpu", lambda: False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("GANBOOK_TORCH", raising=False)
+    setup_env.install("dev", checkout / ".venv", (3, 11), None, checkout)
+    index = ("--extra-index-url", setup_env.CPU_INDEX)
+    assert calls == [(*index, "torch==9.1.0+cpu"), ("-e", ".[dev]")]
+    said = capsys.readouterr().out
+    assert "CPU build, 200 MB to fetch" in said and ("PyPI's build" in said) == fails
+
+
+@pytest.mark.parametrize("choice, gpu", [("pypi", False), ("", True)])
+def test_the_cpu_index_is_not_asked_where_its_build_is_not_wanted(
+    checkout, monkeypatch, room, choice, gpu
+):
+    calls = []
+    monkeypatch.setattr(setup_env, "pip", lambda venv, *arguments, lock: calls.append(arguments))
+    monkeypatch.setattr(setup_env, "cpu_pair", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(setup_env, "has_nvidia_gpu", lambda: gpu)
+    monkeypatch.setenv("GANBOOK_TORCH", choice)
+    setup_env.install("core", checkout / ".venv", (3, 11), None, checkout)
+    assert calls == [("-e", ".")]
 
 
 def hold(path, held, release):

@@ -50,6 +50,20 @@ def python_of(venv):
     return venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 
+def piped():
+    "How programs are run here: what they say comes back, and nothing leads them out of .venv."
+    lead_away = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV")
+    inside = dict({k: v for k, v in os.environ.items() if k not in lead_away}, PIP_USER="0")
+    return {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "universal_newlines": True,
+        "errors": "replace",
+        "env": inside,
+    }
+
+
 def sites(venv):
     return [*venv.glob("lib/python*/site-packages"), *venv.glob("Lib/site-packages")]
 
@@ -59,11 +73,8 @@ def version_of(command, needs="venv, ensurepip"):
     try:
         out = subprocess.run(
             command + ["-c", PROBE.format(needs)],
-            stdout=subprocess.PIPE,
-            universal_newlines=True,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
             timeout=60,
+            **dict(piped(), stderr=subprocess.DEVNULL),
         )
         major, minor, wide = out.stdout.split()
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -272,12 +283,7 @@ def pip(venv, *arguments, lock=None):
     process = subprocess.Popen(
         command,
         cwd=str(ROOT),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        errors="replace",
-        **keep,
+        **dict(piped(), **keep),
     )
     lines, log, progress = queue.Queue(), [], Progress(venv)
 
@@ -326,13 +332,7 @@ def make(venv, command, clear):
         shutil.rmtree(str(old), ignore_errors=True)
     venv.mkdir(exist_ok=True)
     write_state(venv, installing="venv")
-    out = subprocess.run(
-        command + ["-m", "venv", str(venv)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-    )
+    out = subprocess.run(command + ["-m", "venv", str(venv)], **piped())
     if out.returncode:
         raise SetupError(
             f"{command[-1]} could not make the environment {venv}: {out.stdout.strip()[-500:]}"
@@ -389,10 +389,7 @@ def verify(venv):
     out = subprocess.run(
         [str(python_of(venv)), "-c", VERIFY],
         cwd=str(venv),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        **piped(),
     )
     lines = out.stdout.strip().splitlines() or ["no output"]
     if out.returncode:
