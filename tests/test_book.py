@@ -179,6 +179,21 @@ def without_alt(cell):
     return [text] if drawn and not re.search(r"(?m)^#\| *fig-alt: *\S", text) else []
 
 
+def test_that_test_sees_a_bare_figure():
+    drawn = [{"output_type": "display_data", "data": {"image/png": "..."}}]
+    bare = {"cell_type": "code", "source": ["show(x)"], "outputs": drawn}
+    told = {"cell_type": "code", "source": ['#| fig-alt: "Dots"\n', "show(x)"], "outputs": drawn}
+    assert without_alt(bare) and not without_alt(told)
+    for text, count in {
+        "![](a.png)": 1,
+        "![Dots](a.png)": 0,
+        '<img src="a.png">': 1,
+        '<img src="a.png" alt="Dots">': 0,
+        "`![](a.png)` is Markdown": 0,
+    }.items():
+        assert len(without_alt({"cell_type": "markdown", "source": [text]})) == count
+
+
 @every_notebook
 def test_every_figure_has_words_for_who_cannot_see_it(path):
     assert [found for cell in cells(path) for found in without_alt(cell)] == []
@@ -205,6 +220,11 @@ def slug(heading):
     "The anchor that Quarto gives a heading."
     heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
     return re.sub(r"\s+", "-", re.sub(r"^[^a-z]+|[^\w\s.-]", "", heading))
+
+
+def test_anchors_are_those_of_the_site():
+    assert slug("It fails: the game's end") == "it-fails-the-games-end"
+    assert slug("2. Two `steps` & a [loop](x)") == "two-steps-a-loop"
 
 
 def anchors(path):
