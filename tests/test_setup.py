@@ -191,6 +191,73 @@ def test_the_cpu_index_is_not_asked_where_its_build_is_not_wanted(
     assert calls == [("-e", ".")]
 
 
+@pytest.fixture
+def steps(tmp_path, monkeypatch):
+    "set_up with its slow steps replaced: what it did, and what verify shall find wrong."
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "constraints.txt").write_text("torch==9.1.0\n")
+    done, wrong = [], []
+
+    def make(venv, command, clear):
+        done.append("make anew" if clear else "make")
+        (venv / "lib").mkdir(parents=True, exist_ok=True)
+        setup_env.python_of(venv).parent.mkdir(exist_ok=True)
+        setup_env.python_of(venv).write_text("")
+
+    monkeypatch.setattr(setup_env, "make", make)
+    monkeypatch.setattr(setup_env, "install", lambda stage, *_: done.append(stage))
+    monkeypatch.setattr(setup_env, "verify", lambda venv: wrong.pop() if wrong else None)
+    monkeypatch.setattr(
+        setup_env,
+        "version_of",
+        lambda command, needs="": (
+            (3, 12) if "pip" not in needs or Path(*command).exists() else None
+        ),
+    )
+
+    def run(stage):
+        done.clear()
+        setup_env.set_up(stage, tmp_path)
+        return list(done)
+
+    return types.SimpleNamespace(run=run, done=done, wrong=wrong, root=tmp_path)
+
+
+def test_each_stage_is_installed_once(steps):
+    assert steps.run("core") == ["make", "core"]
+    assert steps.run("core") == []
+    assert steps.run("dev") == ["dev"]
+    assert steps.run("core") == steps.run("dev") == []
+
+
+def test_an_interrupted_stage_is_gone_on_with(steps, monkeypatch, capsys):
+    def killed(stage, *_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(setup_env, "install", killed)
+        steps.run("dev")
+    assert steps.run("dev") == ["dev"]
+    assert "interrupted: going on" in capsys.readouterr().out
+    assert steps.run("dev") == []
+
+
+def test_a_broken_environment_of_ours_is_made_anew(steps):
+    steps.run("core")
+    steps.wrong.append("operator torchvision::nms does not exist")
+    assert steps.run("dev") == ["dev", "make anew", "dev"]
+    setup_env.python_of(steps.root / ".venv").unlink()  # the system's Python went away
+    assert steps.run("dev") == ["make anew", "dev"]
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(steps):
+    (steps.root / ".venv").mkdir()
+    (steps.root / ".venv" / "precious").write_text("")
+    with pytest.raises(setup_env.SetupError, match="rename or remove it"):
+        steps.run("core")
+    assert (steps.root / ".venv" / "precious").exists()
+
+
 def hold(path, held, release):
     with setup_env.locked(path):
         held.set()
