@@ -52,9 +52,9 @@ def hog(images:Tensor, # (n, c, h, w) in [-1, 1]; sides of at least `cell` pixel
     energy = F.avg_pool2d(cells.square().sum(1, keepdim=True), 3, 1, 1, count_include_pad=False)
     return (cells / (energy + 1e-4).sqrt()).flatten(1)
 
-# %% ../nbs/04_features.ipynb #f25ee2ff
+# %% ../nbs/04_features.ipynb #fe62a0b9
 class Encoder(Module):
-    "Pictures to numbers: four convolutions, the mean of each one's response, a linear map to `dim`."
+    "Pictures to numbers: brightness, contrast, four convolutions' mean responses, a linear map."
     def __init__(self, channels:int,  # 1 grey or 3 colour
                  dim:int=64,          # numbers per picture
                  width:int=24,        # channels of the first convolution
@@ -64,16 +64,21 @@ class Encoder(Module):
         w = [channels, width, 2*width, 4*width, 5*width]
         self.stages = nn.ModuleList([nn.Conv2d(w[0], w[1], 4, 2, 1), nn.Conv2d(w[1], w[2], 4, 2, 1),
                                      nn.Conv2d(w[2], w[3], 4, 2, 1), nn.Conv2d(w[3], w[4], 3, 1, 1)])
-        self.project = nn.Linear(sum(w[1:]), dim)
+        for stage in self.stages:
+            nn.init.kaiming_normal_(stage.weight, nonlinearity="relu")
+            nn.init.zeros_(stage.bias)
+        self.project = nn.Linear(channels + 1 + sum(w[1:]), dim)
 
     def forward(self, images:Tensor, # (n, c, h, w) in [-1, 1], any size, 1, 3 or 4 channels
                )->Tensor:            # (n, dim)
         h = prepare(images, self.channels)
-        pooled = []
+        mean = h.mean((2, 3), keepdim=True)
+        spread = ((h - mean).square().mean((1, 2, 3), keepdim=True) + .01).sqrt()
+        h, pooled = (h - mean) / spread, [mean, spread]
         for stage in self.stages:
             h = F.relu(stage(h))
-            pooled.append(h.mean((2, 3)))
-        return self.project(torch.cat(pooled, 1))
+            pooled.append(h.mean((2, 3), keepdim=True))
+        return self.project(torch.cat(pooled, 1).flatten(1))
 
 # %% ../nbs/04_features.ipynb #bc0ae03f
 def prepare(images:Tensor, # (n, c, h, w) floating point, in [-1, 1]
@@ -161,9 +166,11 @@ def _shifted(images:Tensor, generator:torch.Generator)->Tensor:
     h, w = images.shape[2:]
     return F.pad(images, (2, 2, 2, 2), mode="replicate")[..., down:down + h, right:right + w]
 
-# %% ../nbs/04_features.ipynb #87ab5fae
-ENCODERS = {1: ("encoder_grey.safetensors", "pending"),
-            3: ("encoder_colour.safetensors", "pending")}
+# %% ../nbs/04_features.ipynb #73869c89
+ENCODERS = {1: ("encoder_grey.safetensors",
+               "95f3757f5a4da404c817d41c19f58cdc0f9740c79ea598638efc5395fdae03c3"),
+            3: ("encoder_colour.safetensors",
+               "f6819fee143702f62b96ef4e5da829fbeca192e453f23151a33f21edfd330888")}
 
 # %% ../nbs/04_features.ipynb #1642d3bc
 def load_encoder(channels:int, # of the images: 1 loads the grey encoder, 3 and 4 the colour one
