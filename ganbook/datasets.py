@@ -86,13 +86,14 @@ def _checksum(arrays:dict[str, NDArray[Any]])->str:
         total.update(np.ascontiguousarray(array).tobytes())
     return total.hexdigest()
 
-# %% ../nbs/03_datasets.ipynb #c8b3aeac
+# %% ../nbs/03_datasets.ipynb #1652d1fa
 def _keep(place:Path, arrays:dict[str, NDArray[Any]])->None:
     "Write arrays and their checksum, whole or not at all; failing to only costs time."
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".part", delete=False) as file:
-            np.savez(file, checksum=np.array(_checksum(arrays)), **arrays)
+            held:dict[str, Any] = {"checksum": np.array(_checksum(arrays)), **arrays}
+            np.savez(file, **held)
         os.replace(file.name, place)
     except OSError: pass
 
@@ -171,7 +172,7 @@ def _masters()->Tensor:
                 pages.append(np.asarray(page))
     return torch.from_numpy(np.stack(pages)[:, None].astype(np.float32) / 255)
 
-# %% ../nbs/03_datasets.ipynb #93b63f03
+# %% ../nbs/03_datasets.ipynb #9c4918ab
 def _glyphs(seed:int, each:int=300)->dict[str, NDArray[Any]]:
     "White characters on black: font, weight, slant, size, place, blur and noise vary."
     random, classes = np.random.default_rng(seed), len(CHARACTERS)
@@ -189,9 +190,9 @@ def _glyphs(seed:int, each:int=300)->dict[str, NDArray[Any]]:
     for part in torch.arange(n).split(900):
         places = F.affine_grid(maps[part], [len(part), 1, 64, 64], align_corners=False)
         ink = F.avg_pool2d(F.grid_sample(masters[which[part]], places, align_corners=False), 2)
-        ink = torch.lerp(ink, F.avg_pool2d(ink, 3, 1, 1), soft[part]).numpy()
-        ink = ink + noise[part] * random.standard_normal(ink.shape, dtype=np.float32)
-        pixels[part] = np.rint(255 * ink.clip(0, 1))[:, 0]
+        ink = torch.lerp(ink, F.avg_pool2d(ink, 3, 1, 1), soft[part])
+        grain = noise[part] * random.standard_normal(tuple(ink.shape), dtype=np.float32)
+        pixels[part] = np.rint(255 * (ink.numpy() + grain).clip(0, 1))[:, 0]
     return dict(images=pixels, labels=labels.astype(np.int64), groups=fonts.astype(np.int64))
 
 # %% ../nbs/03_datasets.ipynb #13c0f212
@@ -225,7 +226,7 @@ def _grounds(random:np.random.Generator, n:int)->NDArray[Any]:
     blend = np.where(kind == 0, np.float32(0), np.where(kind == 1, slope, texture))[..., None]
     return (first + (second - first) * blend).clip(0, 1)
 
-# %% ../nbs/03_datasets.ipynb #4ae5d0ba
+# %% ../nbs/03_datasets.ipynb #eb9e6723
 def _shapes(seed:int, each:int=1000)->dict[str, NDArray[Any]]:
     "One shape a picture, turned, sized and placed at random, in a colour unlike its ground."
     random, n = np.random.default_rng(seed), each * len(SHAPES)
@@ -239,9 +240,12 @@ def _shapes(seed:int, each:int=1000)->dict[str, NDArray[Any]]:
         room = (1 - size) * .9
         for i, k in enumerate(labels[part]):
             right, down = random.uniform(-room[i], room[i], 2)
-            x, y = (line[None, :] - right) / size[i], (line[:, None] - down) / size[i]
+            wide, high = (slice(*np.searchsorted(line, (c - 1.2 * size[i], c + 1.2 * size[i])))
+                          for c in (right, down))  # the shape lies in this window
+            x, y = (line[None, wide] - right) / size[i], (line[high, None] - down) / size[i]
             cos, sin = np.cos(turn[i]), np.sin(turn[i])
-            ground[i][_inside(SHAPES[k], cos * x + sin * y, cos * y - sin * x)] = colour[i]
+            inside = _inside(SHAPES[k], cos * x + sin * y, cos * y - sin * x)
+            ground[i, high, wide][inside] = colour[i]
         pixels[part] = np.rint(255 * ground.reshape(m, 32, 2, 32, 2, 3).mean((2, 4)))
     return dict(images=pixels, labels=labels.astype(np.int64))
 
@@ -260,7 +264,7 @@ SETS = {card.name: card for card in (
          6000, (3, 32, 32), "colour whose truth is known", "claims about photographs", "d6a6177083a10f54"),
 )}
 
-# %% ../nbs/03_datasets.ipynb #1753b1ee
+# %% ../nbs/03_datasets.ipynb #6714be52
 def load_set(name:str,                           # one of SETS
              size:int|tuple[int, int]|None=None, # None keeps the set's own
              seed:int=0,                         # of the made sets; digits are what they are
@@ -276,7 +280,7 @@ def load_set(name:str,                           # one of SETS
     if size is not None: images = resize(images, size)
     names = {"digits": tuple(CHARACTERS[:10]), "glyphs": tuple(CHARACTERS), "shapes": SHAPES}
     facts = {key: torch.from_numpy(arrays[key]) for key in ("labels", "groups") if key in arrays}
-    return Images(images, classes=names.get(name, ()), name=name, **facts)
+    return Images(images, facts.get("labels"), names.get(name, ()), facts.get("groups"), name)
 
 # %% ../nbs/03_datasets.ipynb #fc2e2b56
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib",
@@ -353,26 +357,29 @@ def _folder_size(folder:Path)->int:
         except Exception: continue  # load_folder will say why
     return 64 if sides and statistics.median(sides) >= 64 else 32
 
-# %% ../nbs/03_datasets.ipynb #be87b334
+# %% ../nbs/03_datasets.ipynb #58efb429
+def _numbers(place:Path, key:str)->Tensor|None:
+    "The labels or groups of an .npz file, whole numbers from 0; None where there are none."
+    if place.suffix.lower() != ".npz": return None
+    with np.load(place, allow_pickle=False) as held:
+        if key not in held.files: return None
+        try: values = held[key]
+        except ValueError: values = np.array("objects")  # pickled: not opened
+    if values.dtype.kind in "iu" and values.size and values.min() >= 0:
+        return torch.from_numpy(values.astype(np.int64))
+    raise ValueError(f"the {key} in {place} are not whole numbers from 0; number them so")
+
 def _from_file(place:Path)->Images:
-    "Images, and from an .npz also labels and groups, where arrays of whole numbers are named so."
-    images, found = read_array(place), {}
-    if place.suffix.lower() == ".npz":
-        with np.load(place, allow_pickle=False) as held:
-            for key in {"labels", "groups"} & set(held.files):
-                found[key] = torch.from_numpy(np.asarray(held[key], dtype=np.int64))
-    labels = found.get("labels")
-    if labels is not None and len(labels) and int(labels.min()) < 0:
-        raise ValueError(f"{place} holds the label {int(labels.min())} where 0 and up are wanted; "
-                         "renumber them")
+    "Images, and from an .npz also labels and groups."
+    labels, groups = _numbers(place, "labels"), _numbers(place, "groups")
     classes = () if labels is None else tuple(str(k) for k in range(int(labels.max()) + 1))
-    return Images(images, labels, classes, found.get("groups"), place.stem)
+    return Images(read_array(place), labels, classes, groups, place.stem)
 
 def _from_tensor(images:Tensor)->Images:
     "A tensor that already is what this book calls images, or a refusal."
     low, high = images.aminmax() if images.numel() else (torch.zeros(()), torch.zeros(()))
-    if images.dim() == 4 and images.shape[1] in (1, 3, 4) and images.is_floating_point() \
-        and low >= -1.001 and high <= 1.001: return Images(images.float(), name="tensor")
+    fits = images.dim() == 4 and images.shape[1] in (1, 3, 4) and images.is_floating_point()
+    if fits and low >= -1.001 and high <= 1.001: return Images(images.float(), name="tensor")
     raise ValueError(f"a {images.dtype} tensor of shape {tuple(images.shape)} from {low:.4g} to "
                      f"{high:.4g} met where float (n, c, h, w) in [-1, 1] is wanted; "
                      "pass a NumPy array to have it converted")
@@ -412,14 +419,15 @@ def load_data(source:Any,                         # folder, .npy, .npz, a set's 
     images = data.images if channels is None else to_channels(data.images, channels)
     return replace(data, images=images if size is None else resize(images, size))
 
-# %% ../nbs/03_datasets.ipynb #299b609e
+# %% ../nbs/03_datasets.ipynb #0d36b29a
 def _by_group(groups:NDArray[Any], fraction:float, random:np.random.Generator)->NDArray[Any]:
     "Whole groups, in random order, as long as they bring the test part closer to its share."
     names, counts = np.unique(groups, return_counts=True)
     if len(names) < 2:
         raise ValueError("all pictures are of one group, which must not be cut; "
                          "gather a second group, or drop the groups if they mean nothing")
-    wanted, total, chosen = fraction * len(groups), 0, []
+    wanted, total = fraction * len(groups), 0
+    chosen:list[int] = []
     for i in random.permutation(len(names))[:-1]:
         if chosen and abs(total + counts[i] - wanted) >= abs(total - wanted): continue
         chosen.append(i)

@@ -1,4 +1,5 @@
-"Reading pictures: exact round trips over sizes, modes and depths; nothing but ImageError on broken bytes."
+"Reading pictures: round trips are exact, and broken bytes give ImageError and nothing else."
+
 import io
 import struct
 import zlib
@@ -25,8 +26,9 @@ from ganbook.images import (
     write_image,
 )
 
-quick = settings(max_examples=40, deadline=None,
-                 suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def pixels(seed: int, n: int, height: int, width: int, channels: int, bits: int) -> np.ndarray:
@@ -36,9 +38,13 @@ def pixels(seed: int, n: int, height: int, width: int, channels: int, bits: int)
     return random.integers(0, 2**bits, (n, height, width, channels)).astype(kind)
 
 
-shapes = {"height": st.integers(1, 40), "width": st.integers(1, 40),
-          "channels": st.sampled_from([1, 3, 4]), "bits": st.sampled_from([8, 16]),
-          "seed": st.integers(0, 999)}
+shapes = {
+    "height": st.integers(1, 40),
+    "width": st.integers(1, 40),
+    "channels": st.sampled_from([1, 3, 4]),
+    "bits": st.sampled_from([8, 16]),
+    "seed": st.integers(0, 999),
+}
 
 
 @quick
@@ -92,7 +98,9 @@ FORMS = ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "DEEP"]
 
 
 @settings(quick, max_examples=120)
-@given(form=st.sampled_from(FORMS), cut=st.floats(0, 1), flips=st.lists(st.floats(0, 1), max_size=3))
+@given(
+    form=st.sampled_from(FORMS), cut=st.floats(0, 1), flips=st.lists(st.floats(0, 1), max_size=3)
+)
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_are_read_or_refused(tmp_path, form, cut, flips):
     "Whole where the damage is harmless, an ImageError where it is not, never anything else."
@@ -170,7 +178,8 @@ def test_modes(tmp_path):
 def test_deep_grey_in_both_byte_orders(tmp_path, kind):
     want = pixels(4, 1, 6, 7, 1, 16)[0, ..., 0]
     Image.frombytes("I;16" if kind == "<u2" else "I;16B", (7, 6), want.astype(kind).tobytes()).save(
-        tmp_path / "a.tif")
+        tmp_path / "a.tif"
+    )
     assert np.array_equal(to_array(read_image(tmp_path / "a.tif"), 16)[..., 0], want)
     assert np.array_equal(to_array(from_array(want[None].astype(kind)), 16)[0, ..., 0], want)
 
@@ -180,7 +189,8 @@ def test_bombs_and_places_that_are_no_files(tmp_path):
     chunks = ((b"IHDR", size), (b"IDAT", zlib.compress(bytes(99))))
     data = b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks)
+        for kind, body in chunks
+    )
     (tmp_path / "bomb.png").write_bytes(data)
     with pytest.raises(ImageError, match="claims more pixels"):
         read_image(tmp_path / "bomb.png")
@@ -207,9 +217,14 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
 
 
 @quick
-@given(height=st.integers(1, 50), width=st.integers(1, 50), channels=st.sampled_from([1, 3, 4]),
-       new=st.tuples(st.integers(1, 40), st.integers(1, 40)),
-       fit=st.sampled_from(["crop", "pad", "stretch"]), seed=st.integers(0, 99))
+@given(
+    height=st.integers(1, 50),
+    width=st.integers(1, 50),
+    channels=st.sampled_from([1, 3, 4]),
+    new=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    fit=st.sampled_from(["crop", "pad", "stretch"]),
+    seed=st.integers(0, 99),
+)
 def test_resize_keeps_range_and_gives_the_size_asked(height, width, channels, new, fit, seed):
     images = from_array(pixels(seed, 2, height, width, channels, 8), "NHWC")
     small = resize(images, new, fit)
@@ -228,15 +243,24 @@ def test_channels(seed, start, end):
         assert torch.equal(swap_channels(swap_channels(images)), images)
 
 
-@pytest.mark.parametrize("array, words", [
-    (np.zeros((4, 4)), "one picture"), (np.zeros((9, 9, 3)), "one picture"),
-    (np.zeros((5, 3, 7, 4)), "two layouts"), (np.zeros((5, 2, 7, 8)), "no layout"),
-    (np.zeros(3), "no stack"), (np.zeros((1, 2, 3, 4, 5)), "no stack"),
-    (np.zeros((0, 8, 8)), "no pixels"), (np.full((1, 8, 8), np.inf), "NaN or infinite"),
-    (np.full((1, 8, 8), -2.0), "float64 values"), (np.full((1, 8, 8), 300), "int64 values"),
-    (np.zeros((1, 8, 8), complex), "no pixels"), (np.zeros((1, 8, 8), "U3"), "no pixels"),
-    (np.zeros((1, 8, 8), object), "no pixels"),
-])
+@pytest.mark.parametrize(
+    "array, words",
+    [
+        (np.zeros((4, 4)), "one picture"),
+        (np.zeros((9, 9, 3)), "one picture"),
+        (np.zeros((5, 3, 7, 4)), "two layouts"),
+        (np.zeros((5, 2, 7, 8)), "no layout"),
+        (np.zeros(3), "no stack"),
+        (np.zeros((1, 2, 3, 4, 5)), "no stack"),
+        (np.zeros((0, 8, 8)), "no pixels"),
+        (np.full((1, 8, 8), np.inf), "NaN or infinite"),
+        (np.full((1, 8, 8), -2.0), "float64 values"),
+        (np.full((1, 8, 8), 300), "int64 values"),
+        (np.zeros((1, 8, 8), complex), "no pixels"),
+        (np.zeros((1, 8, 8), "U3"), "no pixels"),
+        (np.zeros((1, 8, 8), object), "no pixels"),
+    ],
+)
 def test_arrays_that_are_refused(array, words):
     with pytest.raises(ImageError, match=words) as met:
         from_array(array)
@@ -265,15 +289,19 @@ def test_npz_names(tmp_path):
 
 
 @quick
-@given(n=st.integers(1, 12), columns=st.one_of(st.none(), st.integers(1, 5)),
-       padding=st.integers(0, 3), scale=st.integers(1, 3), channels=st.sampled_from([1, 3, 4]))
+@given(
+    n=st.integers(1, 12),
+    columns=st.one_of(st.none(), st.integers(1, 5)),
+    padding=st.integers(0, 3),
+    scale=st.integers(1, 3),
+    channels=st.sampled_from([1, 3, 4]),
+)
 def test_grids_hold_every_picture(n, columns, padding, scale, channels):
     images = from_array(pixels(n, n, 5, 7, channels, 8), "NHWC")
-    sheet = np.asarray(grid(images, columns, padding, scale)).reshape(-1, 1, 1)
     sheet = np.asarray(grid(images, columns, padding, scale))
     sheet = sheet[..., None] if sheet.ndim == 2 else sheet
     per_row = (sheet.shape[1] + padding) // (7 * scale + padding)
     for i, picture in enumerate(to_array(images)):
         top, left = i // per_row * (5 * scale + padding), i % per_row * (7 * scale + padding)
-        part = sheet[top:top + 5 * scale:scale, left:left + 7 * scale:scale]
+        part = sheet[top : top + 5 * scale : scale, left : left + 7 * scale : scale]
         assert np.array_equal(part, picture)
