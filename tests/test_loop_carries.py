@@ -1,6 +1,7 @@
-"""The two steps and the loop carry what later chapters bring, unchanged: each case is a value handed to `play`.
+"""The two steps and the loop carry what later chapters bring, unchanged.
 
-Every case trains for seconds and asserts that something was learned, not that it ran.
+Each case is a value handed to `play`; each trains for seconds and asserts that something was
+learned, not that it ran.
 """
 
 from itertools import islice
@@ -76,7 +77,7 @@ def test_class_conditional():
 
 
 def test_paired_translation_with_an_l1_term():
-    "Source pictures to their negatives: an L1 term beside the game, the source as a condition of both players."
+    "Pictures to their negatives: an L1 term beside the game, the source a condition of both."
 
     def draw(g):
         source = torch.rand(32, 1, 8, 8, generator=g) * 2 - 1
@@ -115,9 +116,9 @@ def test_paired_translation_with_an_l1_term():
 
 
 def test_two_coupled_games_with_a_cycle_term():
-    """Unpaired translation: a sample is a pair of pictures, one of each domain, so that two games are one.
+    """Unpaired translation: a sample is a pair, one of each domain, so that two games are one.
 
-    Domain a lies around (2, 2), domain b around (-2, -2); the cycle keeps what distinguishes two points.
+    Domain a lies around (2, 2), domain b around (-2, -2); the cycle keeps points apart.
     """
 
     def draw(g):
@@ -201,7 +202,7 @@ def test_an_lstm_generator_of_sequences():
 
 
 def test_a_generator_of_noise_and_image():
-    "Real: the picture plus noise of scale 0.5. The generator keeps the picture and learns the scale of the noise."
+    "Real: the picture plus noise. The generator keeps the picture and learns the noise."
 
     def draw(g):
         image = torch.randn(64, 4, generator=g)
@@ -218,7 +219,7 @@ def test_a_generator_of_noise_and_image():
 
 
 def test_differentiable_augmentation():
-    "A prepared look (random sign flips of the whole batch's samples) is seen by D, real and fake alike; G gets gradients through it."
+    "D sees real and fake alike through random sign flips; G gets its gradients through them."
     seen = []
 
     def flip(x):

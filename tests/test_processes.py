@@ -1,4 +1,5 @@
-"""Two processes play the same game as one, at the same global batch: losses and weights within 1e-5."""
+"""Two processes play the same game as one, at the same global batch, within 1e-5."""
+
 import json
 import subprocess
 import sys
@@ -7,12 +8,23 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parent / "programs" / "processes.py"
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs gloo over libuv there")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="torchrun needs gloo over libuv there"
+)
 
 
 def play(world, out):
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={world}", "--rdzv-backend=c10d",
-               "--rdzv-endpoint=localhost:0", str(PROGRAM), str(out), str(world)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc_per_node={world}",
+        "--rdzv-backend=c10d",
+        "--rdzv-endpoint=localhost:0",
+        str(PROGRAM),
+        str(out),
+        str(world),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(out.read_text())
@@ -25,10 +37,17 @@ def test_two_processes_give_the_losses_of_one(tmp_path):
         for a, b in zip(one[game]["records"], two[game]["records"], strict=True):
             assert b == pytest.approx(a, abs=1e-5)
         assert two[game]["weights"] == pytest.approx(one[game]["weights"], abs=1e-5)
-        assert one[game]["records"][0] != pytest.approx(one[game]["records"][-1], abs=1e-2), "something was trained"
+        assert one[game]["records"][0] != pytest.approx(one[game]["records"][-1], abs=1e-2), (
+            "something was trained"
+        )
 
 
 def test_a_wrong_world_is_noticed(tmp_path):
     "What `accelerate launch --cpu --num_processes 2` does quietly (one process) fails here."
-    done = subprocess.run([sys.executable, str(PROGRAM), str(tmp_path / "x"), "2"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), str(tmp_path / "x"), "2"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode != 0 and "1 processes, not 2" in done.stderr

@@ -1,4 +1,8 @@
-"""Exact resume: a run cut anywhere equals the uncut run bit for bit, a kill in the middle of a checkpoint write included."""
+"""Exact resume: a run cut anywhere equals the uncut run bit for bit.
+
+A kill in the middle of a checkpoint write is among the cuts.
+"""
+
 import signal
 import subprocess
 import sys
@@ -10,7 +14,13 @@ PROGRAM = Path(__file__).parent / "programs" / "resume.py"
 
 
 def run(folder, *args, **kwargs):
-    return subprocess.run([sys.executable, str(PROGRAM), str(folder), *map(str, args)], capture_output=True, text=True, timeout=300, **kwargs)
+    return subprocess.run(
+        [sys.executable, str(PROGRAM), str(folder), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **kwargs,
+    )
 
 
 def state(result):
@@ -32,7 +42,9 @@ def test_a_run_killed_in_the_middle_of_a_checkpoint_write_goes_on_exactly(tmp_pa
     again = run(folder, 150)
     assert "starts at 0" not in again.stdout, "it went on from the first checkpoint"
     assert state(again) == uncut
-    assert not list((folder / "checkpoints").glob(".partial-*")), "what was half written is cleaned up"
+    assert not list((folder / "checkpoints").glob(".partial-*")), (
+        "what was half written is cleaned up"
+    )
 
 
 def test_a_run_cut_between_two_steps_goes_on_exactly(tmp_path, uncut):

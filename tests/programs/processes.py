@@ -1,7 +1,9 @@
-"""Train small GANs without batch statistics for a few steps and write their records: torchrun ... processes.py OUT WORLD
+"""Train small GANs without batch statistics for a few steps: torchrun ... processes.py OUT WORLD
 
-The world size is asserted: a launcher that quietly starts one process must not pass for two.
+Writes their records. The world size is asserted: a launcher that quietly starts one process must
+not pass for two.
 """
+
 import json
 import sys
 from itertools import islice
@@ -31,8 +33,10 @@ def run(game, penalties, spectral):
     with seeded(0):
         G, D = Generator(8, 1, 16, 8, block=Up), Discriminator(8, 1, 8, spectral=spectral)
         G.norm = nn.Identity()
-    sgd = lambda m: torch.optim.SGD(m.parameters(), .05)
-    gan = accelerated(GAN(G, D, sgd(G), sgd(D), Normal(16), game, penalties), device="cpu", precision="fp32")
+    sgd = lambda m: torch.optim.SGD(m.parameters(), 0.05)
+    gan = accelerated(
+        GAN(G, D, sgd(G), sgd(D), Normal(16), game, penalties), device="cpu", precision="fp32"
+    )
     engine = gan.engine
     assert engine.num_processes == world, f"{engine.num_processes} processes, not {world}"
     feed = batches(load_set("digits").images, batch_size=16, rank=engine.process_index, world=world)
@@ -43,9 +47,12 @@ def run(game, penalties, spectral):
 
 
 runs = {}
-for game, penalties, spectral in ((nonsaturating, (Penalty(r1, .3, 2),), False),
-                                  (relativistic, (Penalty(r1, .1), Penalty(r2, .1)), True)):
+for game, penalties, spectral in (
+    (nonsaturating, (Penalty(r1, 0.3, 2),), False),
+    (relativistic, (Penalty(r1, 0.1), Penalty(r2, 0.1)), True),
+):
     engine, runs[game.name] = run(game, penalties, spectral)
 if engine.process_index == 0:
-    with open(out, "w") as f: json.dump(runs, f)
+    with open(out, "w") as f:
+        json.dump(runs, f)
 engine.end_training()

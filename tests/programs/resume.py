@@ -1,8 +1,12 @@
-"""Train the same little GAN to a number of steps in a run folder, saving often: python resume.py RUN STEPS [STOP_IN_WRITE]
+"""Train the same little GAN to a number of steps in a run folder, saving often.
 
-With STOP_IN_WRITE k, the process kills itself (SIGKILL) in the middle of its k-th checkpoint write: after the weights are on
-the disk, before the state is. Prints the checksum of everything that the next step would depend on.
+    python resume.py RUN STEPS [STOP_IN_WRITE]
+
+With STOP_IN_WRITE k, the process kills itself (SIGKILL) in the middle of its k-th checkpoint write:
+after the weights are on the disk, before the state is. Prints the checksum of everything that the
+next step would depend on.
 """
+
 import hashlib
 import os
 import signal
@@ -30,13 +34,27 @@ def write(path, how):
 
 training._write = write
 really_checkpointed = training.checkpointed
-training.checkpointed = lambda records, gan, average, folder: really_checkpointed(records, gan, average, folder, seconds=.2)
+training.checkpointed = lambda records, gan, average, folder: really_checkpointed(
+    records, gan, average, folder, seconds=0.2
+)
 
-gan = load(folder) if os.path.exists(os.path.join(folder, "config.json")) else create_gan(8, 1, classes=10, seed=3)
+gan = (
+    load(folder)
+    if os.path.exists(os.path.join(folder, "config.json"))
+    else create_gan(8, 1, classes=10, seed=3)
+)
 print("starts at", gan.gan.step, flush=True)
 gan.fit("digits", steps=steps, run=folder, show=False)
-state = {**gan.gan.G.state_dict(), **{"D." + k: v for k, v in gan.gan.D.state_dict().items()}, **gan.average.state_dict()}
+state = {
+    **gan.gan.G.state_dict(),
+    **{"D." + k: v for k, v in gan.gan.D.state_dict().items()},
+    **gan.average.state_dict(),
+}
 for name, opt in (("g", gan.gan.opt_g), ("d", gan.gan.opt_d)):
-    state |= {f"{name}.{i}.{k}": v for i, s in opt.state_dict()["state"].items() for k, v in s.items()}
-digest = hashlib.sha256(b"".join(k.encode() + v.contiguous().numpy().tobytes() for k, v in sorted(state.items())))
+    state |= {
+        f"{name}.{i}.{k}": v for i, s in opt.state_dict()["state"].items() for k, v in s.items()
+    }
+digest = hashlib.sha256(
+    b"".join(k.encode() + v.contiguous().numpy().tobytes() for k, v in sorted(state.items()))
+)
 print("state", gan.gan.step, digest.hexdigest())
