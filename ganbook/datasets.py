@@ -130,7 +130,7 @@ def _digits(seed:int)->dict[str, NDArray[Any]]:
     pixels = held.images.astype(np.uint8)[..., None]
     return {"images": pixels, "labels": held.target.astype(np.int64)}
 
-# %% ../nbs/03_datasets.ipynb #e730dd83
+# %% ../nbs/03_datasets.ipynb #e5a1d6c6
 def _photos(seed:int, count:int=4000)->dict[str, NDArray[Any]]:
     "Square patches of five sizes, from scikit-learn's two photographs, brought to 32 x 32."
     from sklearn.datasets import load_sample_image
@@ -141,7 +141,8 @@ def _photos(seed:int, count:int=4000)->dict[str, NDArray[Any]]:
             tops = random.integers(0, photo.shape[2] - side + 1, count // 10)
             lefts = random.integers(0, photo.shape[3] - side + 1, count // 10)
             cuts = [photo[..., t:t + side, l:l + side] for t, l in zip(tops, lefts, strict=True)]
-            patches.append(F.interpolate(torch.cat(cuts), (32, 32), mode="bilinear", antialias=True))
+            small = F.interpolate(torch.cat(cuts), (32, 32), mode="bilinear", antialias=True)
+            patches.append(small)
             groups += [group] * len(cuts)
     order = random.permutation(len(groups))
     pixels = torch.cat(patches).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
@@ -198,11 +199,12 @@ def _glyphs(seed:int, each:int=300)->dict[str, NDArray[Any]]:
 # %% ../nbs/03_datasets.ipynb #13c0f212
 SHAPES = ("disc", "square", "triangle", "star", "ring", "cross")
 
-# %% ../nbs/03_datasets.ipynb #b4459c5f
+# %% ../nbs/03_datasets.ipynb #04616e60
 def _inside(shape:str, x:NDArray[Any], y:NDArray[Any])->NDArray[Any]:
     "Where the points (x, y) lie inside a shape of radius 1."
-    if shape == "square": return np.maximum(abs(x), abs(y)) < .8
-    if shape == "cross": return (np.minimum(abs(x), abs(y)) < .28) & (np.maximum(abs(x), abs(y)) < .95)
+    least, most = np.minimum(abs(x), abs(y)), np.maximum(abs(x), abs(y))
+    if shape == "square": return most < .8
+    if shape == "cross": return (least < .28) & (most < .95)
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     if shape == "disc": return radius < .9
     if shape == "ring": return (radius < .95) & (radius > .55)
@@ -249,7 +251,7 @@ def _shapes(seed:int, each:int=1000)->dict[str, NDArray[Any]]:
         pixels[part] = np.rint(255 * ground.reshape(m, 32, 2, 32, 2, 3).mean((2, 4)))
     return dict(images=pixels, labels=labels.astype(np.int64))
 
-# %% ../nbs/03_datasets.ipynb #f748d783
+# %% ../nbs/03_datasets.ipynb #267d2c4a
 SETS = {card.name: card for card in (
     Card("digits", "digits written by 13 people (Alpaydin and Kaynak, UCI 1998), from scikit-learn",
          "CC BY 4.0", 1797, (1, 8, 8), "a first light in seconds",
@@ -261,7 +263,8 @@ SETS = {card.name: card for card in (
          "pictures CC0; fonts under their own free licences", 10800, (1, 32, 32),
          "many classes, held-out fonts", "claims about handwriting", "1e915387345f6fcc"),
     Card("shapes", "six shapes on three kinds of ground, drawn by this chapter", "CC0",
-         6000, (3, 32, 32), "colour whose truth is known", "claims about photographs", "d6a6177083a10f54"),
+         6000, (3, 32, 32), "colour whose truth is known", "claims about photographs",
+         "d6a6177083a10f54"),
 )}
 
 # %% ../nbs/03_datasets.ipynb #6714be52
@@ -311,7 +314,7 @@ def _is_grey(images:Tensor)->bool:
     "Whether red, green and blue agree everywhere."
     return all(torch.equal(part[:, :1].expand_as(part), part) for part in images.split(256))
 
-# %% ../nbs/03_datasets.ipynb #01127c6d
+# %% ../nbs/03_datasets.ipynb #a6243343
 def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
                 size:int|tuple[int, int],   # every picture is cropped and resized to this
                 channels:int|None=None,     # 1, 3 or 4; None: 1 if all are grey, else 3
@@ -323,22 +326,24 @@ def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
         raise ValueError(f"channels is {channels} where 1, 3, 4 or None is wanted")
     if not folder.is_dir(): raise ValueError(f"{folder} is not a folder; check the path")
     files = _pictures(folder)
-    if labels: files = [file for file in files if file.parent != folder]
+    strays = [file for file in files if labels and file.parent == folder]
+    files = [file for file in files if not labels or file.parent != folder]
     if not files:
         where = "no sub-folder with pictures, one a class" if labels else "no pictures"
         raise ValueError(f"{folder} holds {where}; add some (.png, .jpg, .webp, .gif, .bmp, .tif)")
     images = torch.empty(len(files), channels or 3, *_pair(size))
     reasons = _read_all(files, images)
-    skipped = tuple((str(file), why) for file, why in zip(files, reasons, strict=True) if why)
+    skipped = [(str(file), why) for file, why in zip(files, reasons, strict=True) if why]
     if len(skipped) == len(files):
         raise ValueError(f"none of the {len(files)} pictures in {folder} can be read; "
                          f"the first: {skipped[0][1]}")
     good = [i for i, why in enumerate(reasons) if not why]
     if skipped: images = images[good]
+    skipped += [(str(file), f"{file} lies in no class's sub-folder; move it") for file in strays]
     if channels is None and _is_grey(images): images = images[:, :1].clone()
     numbers, classes = _classes([files[i].relative_to(folder).parts[0] for i in good])
     return Images(images, numbers if labels else None, classes if labels else (), None,
-                  folder.name, skipped)
+                  folder.name, tuple(skipped))
 
 # %% ../nbs/03_datasets.ipynb #2d030dab
 def _classes(names:list[str])->tuple[Tensor, tuple[str, ...]]:

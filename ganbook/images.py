@@ -355,7 +355,7 @@ def _load(path:Path)->NDArray[Any]:
     raise ImageError(f"of the arrays {', '.join(names) or '(none)'} none is named images; "
                      "save the pictures under that name")
 
-# %% ../nbs/01_images.ipynb #9f9018ae
+# %% ../nbs/01_images.ipynb #54f20998
 def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or the array itself
                channels:int|None=None,                   # 1, 3 or 4; None keeps what is there
                layout:str|None=None,                     # as in `from_array`
@@ -373,7 +373,7 @@ def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or
         except Exception as error:
             pickled = "pickle" in str(error)
             why = "Python objects are never unpickled" if pickled else "it is no whole .npy or .npz"
-            raise ImageError(f"{path} cannot be read: {why}; save numbers with numpy.save") from error
+            raise ImageError(f"{path} cannot be read: {why}; save numbers by numpy.save") from error
     return images if channels is None else to_channels(images, channels)
 
 # %% ../nbs/01_images.ipynb #526faac3

@@ -154,6 +154,7 @@ def test_folder_of_everything(tmp_path):
     named = load_data(tmp_path, labels=True)
     assert named.classes == ("Grüne Äpfel", "birnen") and named.labels.tolist() == [0, 0, 1, 1, 1]
     assert named.shape == (5, 3, 32, 32)
+    assert named.skipped[-1][1].endswith("g.png lies in no class's sub-folder; move it")
     for channels in (1, 3, 4):
         assert load_folder(tmp_path, (8, 12), channels).shape == (6, channels, 8, 12)
 
