@@ -153,7 +153,7 @@ def show(images:Tensor,          # (n, c, h, w) or (c, h, w) in [-1, 1]
     plt.close(figure)
     return figure
 
-# %% ../nbs/01_images.ipynb #3c69f223
+# %% ../nbs/01_images.ipynb #cdbebe49
 def panels(pictures:dict[str, Tensor], # name -> (c, h, w) or (n, c, h, w), which makes a grid
            height:float=2.5,           # of a panel, in inches
           )->Any:                      # matplotlib Figure, closed: a notebook draws it once
@@ -164,7 +164,7 @@ def panels(pictures:dict[str, Tensor], # name -> (c, h, w) or (n, c, h, w), whic
     size = (sum(ratios) * height, height + .3)
     figure, axes = plt.subplots(1, len(sheets), figsize=size, width_ratios=ratios, squeeze=False)
     for ax, (name, sheet) in zip(axes[0], sheets.items(), strict=True):
-        ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        ax.imshow(sheet, cmap="gray", vmin=0, vmax=255)  # antialiased where it must shrink
         ax.set_title(name, fontsize=10)
         ax.set_axis_off()
     figure.tight_layout(pad=.3)
