@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Recipe', 'Config', 'players', 'penalties', 'as_labels', 'draw_noise', 'in_parts',
-           'Sampler', 'fitting', 'feed', 'Player', 'Trainer', 'Report', 'ImageGAN', 'create_gan', 'load']
+           'Sampler', 'fitting', 'feed', 'Player', 'Trainer', 'Judge', 'Report', 'ImageGAN', 'create_gan', 'load']
 
 # %% ../nbs/22_in_one_call.ipynb #21e268e7
 import copy
@@ -230,7 +230,7 @@ class Player(Sampler):
 
     def _draw(self, path:Path)->None: write_image(path, self.generate(64))
 
-# %% ../nbs/22_in_one_call.ipynb #e02444a3
+# %% ../nbs/22_in_one_call.ipynb #dc1c903c
 class Trainer(Player):
     "A player that is trained by one call."
     def fit(self,
@@ -256,8 +256,33 @@ class Trainer(Player):
     def _metadata(self)->dict[str, Any]: return {**self.config.to_dict(), "step": self.gan.step}
 
     def _opened(self, run:str|Path|Run|None)->AbstractContextManager[Any]:
+        "The run, held by the first process only; the others write nothing."
         if run is None: return nullcontext()
-        return run if isinstance(run, Run) else Run(run, resume=self.gan.step > 0)
+        run = run if isinstance(run, Run) else Run(run, resume=self.gan.step > 0)
+        return run if self.gan.engine.process_index == 0 else nullcontext(run)
+
+# %% ../nbs/22_in_one_call.ipynb #9cb0ebae
+class Judge(Trainer):
+    "A trained model whose discriminator can be asked."
+    def scores(self,
+               images:Tensor,            # (n, c, h, w) in [-1, 1], of the model's size
+               labels:Tensor|None=None,  # (n,) where the model has classes
+              )->Tensor:                 # (n, 1) logits: above 0 for real
+        "What the discriminator thinks of pictures; asking changes nothing."
+        if self.config.classes and labels is None:
+            raise ValueError("scores of a model with classes: pass the labels of the pictures too")
+        inputs = [images] if labels is None or not self.config.classes else [images, labels]
+        D = self.gan.engine.unwrap_model(self.gan.D).eval()
+        try: return in_parts(D, *inputs, device=self.gan.engine.device)
+        finally: D.train()
+
+    def judge(self,
+              real:Images, # as `fitting` gives them
+              fake:Tensor, # from `generate`, classes in turn
+             )->tuple[Tensor, Tensor]: # scores of the real ones and of the fake ones
+        "Scores of real and generated pictures, as losses and accuracies want them."
+        labels = as_labels(self.config.classes, len(fake))
+        return self.scores(real.images, real.labels), self.scores(fake, *labels)
 
 # %% ../nbs/22_in_one_call.ipynb #53c9a355
 @dataclass(frozen=True)
@@ -273,8 +298,8 @@ class Report:
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #e8739f24
-class ImageGAN(Trainer):
+# %% ../nbs/22_in_one_call.ipynb #a266563e
+class ImageGAN(Judge):
     "A GAN for pictures: fit, generate, evaluate, save; `gan` holds the players."
     def __repr__(self)->str:
         c, (height, width) = self.config, self.config.size
@@ -283,17 +308,6 @@ class ImageGAN(Trainer):
                 f"{self.gan.step} steps)")
 
     def data(self, source:Any)->Images: return fitting(self.config, source)
-
-    def scores(self,
-               images:Tensor,            # (n, c, h, w) in [-1, 1], of the model's size
-               labels:Tensor|None=None,  # (n,) where the model has classes
-              )->Tensor:                 # (n, 1) logits: above 0 for real
-        "What the discriminator thinks of pictures."
-        if self.config.classes and labels is None:
-            raise ValueError("scores of a model with classes: pass the labels of the pictures too")
-        inputs = [images] if labels is None or not self.config.classes else [images, labels]
-        D, device = self.gan.engine.unwrap_model(self.gan.D), self.gan.engine.device
-        return in_parts(D, *inputs, device=device)
 
     def evaluate(self,
                  source:Any,       # real pictures, best ones that were not trained on
@@ -304,9 +318,7 @@ class ImageGAN(Trainer):
         data = self.data(source)
         fake = self.generate(len(data) if n is None else n, seed)
         distance = frechet(extract(data.images), extract(fake), seed=seed)
-        scored = self.scores(fake, *as_labels(self.config.classes, len(fake)))
-        accuracy = discriminator_accuracy(self.scores(data.images, data.labels), scored)
-        return Report(distance, accuracy, self.gan.step)
+        return Report(distance, discriminator_accuracy(*self.judge(data, fake)), self.gan.step)
 
     def save(self,
              path:str|Path, # a folder that does not exist yet, or a run of this very model

@@ -114,7 +114,7 @@ class Penalty:
         if step % self.every: return 0.
         return self.every * self.weight * self.fn(critic, real, fake)
 
-# %% ../nbs/05_games.ipynb #fc085003
+# %% ../nbs/05_games.ipynb #3d1b9390
 class OneProcess:
     "Where the game is played: one process, one device, full precision. Accelerator looks the same."
     num_processes, process_index = 1, 0
@@ -122,7 +122,7 @@ class OneProcess:
     def __init__(self, device:str|torch.device="cpu"): self.device = torch.device(device)
     def backward(self, loss:Tensor)->None: loss.backward()
     def autocast(self)->AbstractContextManager: return nullcontext()
-    def reduce(self, x:Tensor, reduction:str="mean")->Tensor: return x
+    def reduce(self, x:Tensor, reduction:str="sum")->Tensor: return x
     def unwrap_model(self, model:Module)->Module: return model
 
 # %% ../nbs/05_games.ipynb #a3354400
@@ -294,13 +294,13 @@ def deal(gan:GAN, # for its latent and its engine
         parts.append(tuple(x.to(gan.engine.device) for x in (real, z, *conditions)))
     return parts
 
-# %% ../nbs/05_games.ipynb #57597434
+# %% ../nbs/05_games.ipynb #b0e58571
 def play(gan:GAN, # changed in place; goes on from gan.step
-         batches:Iterable[tuple[Tensor, ...]], # of (real, *conditions), n_critic * accumulate a round
+         batches:Iterable[tuple[Tensor, ...]], # (real, *conditions); n_critic * accumulate a round
          n_critic:int=1,   # discriminator steps a round
          accumulate:int=1, # batches whose gradients are added up for one step
         )->Iterator[Record]: # a record a round, for ever or until the batches do not make a round
-    "The game: D moves, then G, and the caller is told. What else should happen is the caller's `for`."
+    "The game: D moves, then G, and the caller is told; all else is the caller's `for`."
     batches = iter(batches)
     while True:
         drawn = list(islice(batches, n_critic * accumulate))
@@ -310,7 +310,8 @@ def play(gan:GAN, # changed in place; goes on from gan.step
             with seeded(gan.seed, gan.step, turn): d = d_step(gan, deal(gan, mine))
         with seeded(gan.seed, gan.step, n_critic): g = g_step(gan, deal(gan, mine))
         gan.step += 1
-        d_loss, penalty, real, fake, g_loss, term = gan.engine.reduce(torch.cat([d, g])).tolist()
+        marks = gan.engine.reduce(torch.cat([d, g]), "mean").tolist() # over all processes
+        d_loss, penalty, real, fake, g_loss, term = marks
         if not math.isfinite(d_loss + g_loss + penalty + term):
             raise FloatingPointError(
                 f"step {gan.step}: a loss is not finite (D {d_loss:g}, G {g_loss:g}, penalty "
@@ -380,7 +381,7 @@ def _targets()->dict[str, Target]:
 
 TARGETS = _targets()
 
-# %% ../nbs/05_games.ipynb #d7030594
+# %% ../nbs/05_games.ipynb #65c5f38f
 @dataclass
 class Board:
     "A game in the plane whose knobs may be turned while it is played."
@@ -396,8 +397,10 @@ class Board:
 
     def reset(self)->None:
         "Begin anew, from the first weights of this seed."
-        self.gan, self.record = plane_gan(seed=self.seed), None
-        with seeded(self.seed, 1): self.real, self.noise = self.place.sample(500), torch.randn(500, 2)
+        self.gan = plane_gan(seed=self.seed)
+        self.record:Record|None = None
+        with seeded(self.seed, 1):
+            self.real, self.noise = self.place.sample(500), torch.randn(500, 2)
 
     @property
     def place(self)->Target: return TARGETS[self.target]
@@ -444,7 +447,7 @@ def _knobs(board:Board)->dict[str, Any]: # by the name of the board's field
         knob.value, knob.description = getattr(board, field_name), name
     return made
 
-# %% ../nbs/05_games.ipynb #3db55622
+# %% ../nbs/05_games.ipynb #5366557c
 class Player:
     "Plays a board, also in a thread of its own that can be paused at any time."
     def __init__(self, board:Board):
@@ -452,8 +455,7 @@ class Player:
         self.stop, self.thread = threading.Event(), threading.Thread()
         self.stop.set()
 
-    def show(self, note:str="")->None: pass # called every few rounds; a playground draws here
-
+    def show(self, note:str="")->None: pass # every few rounds; a playground draws here
     @property
     def playing(self)->bool: return not self.stop.is_set()
 
@@ -465,15 +467,14 @@ class Player:
             self.stop.set()
             self.show(str(trouble))
 
-    def play(self, rounds:int=3000)->None:
-        "Go on by itself, until paused or until so many rounds are played."
-        if self.playing: return
+    def play(self, rounds:int=3000)->None: # until paused, or until so many rounds are played
         def go()->None:
             for _ in range(0, rounds, 20):
                 if self.stop.wait(.01): break
                 self.step(20)
             self.stop.set()
             self.show()
+        if self.playing: return
         self.stop.clear()
         self.thread = threading.Thread(target=go, daemon=True)
         self.thread.start()
@@ -486,30 +487,42 @@ class Player:
 
     def toggle(self)->None: (self.pause if self.playing else self.play)()
 
-# %% ../nbs/05_games.ipynb #c37fbb8f
+# %% ../nbs/05_games.ipynb #7b7d2856
+def _panel(playground:"Playground")->Any: # a widget: knobs and buttons at the left, picture at the right
+    "Lay the widgets out and join them to what they do."
+    import ipywidgets as w
+    p = playground
+    p.image, p.line = w.Image(format="png", width=400, height=400), w.Label()
+    acts = {"Step": p.step, "Play": p.toggle, "Reset": p.reset}
+    p.buttons = {name: w.Button(description=name) for name in acts}
+    for name, act in acts.items(): p.buttons[name].on_click(lambda _, act=act: act())
+    p.knobs = _knobs(p.board)
+    for knob in p.knobs.values(): knob.observe(p.turn, "value")
+    left = w.VBox([*p.knobs.values(), w.HBox([*p.buttons.values()]), p.line])
+    return w.HBox([left, p.image])
+
+# %% ../nbs/05_games.ipynb #03d780f1
 class Playground(Player):
     "Knobs, three buttons and a picture: the game in the plane for your own hands."
+    image:Any # widgets, all four
+    line:Any
+    buttons:dict[str, Any]
+    knobs:dict[str, Any]
+
     def __init__(self,
                  board:Board|None=None, # None: the ring, as it comes
                 ):
-        import ipywidgets as w
         super().__init__(board or Board())
-        self.image, self.line = w.Image(format="png", width=400, height=400), w.Label()
-        acts = {"Step": self.step, "Play": self.toggle, "Reset": self.reset}
-        self.buttons = {name: w.Button(description=name) for name in acts}
-        for name, act in acts.items(): self.buttons[name].on_click(lambda _, act=act: act())
-        self.knobs = _knobs(self.board)
-        for knob in self.knobs.values(): knob.observe(self.turn, "value")
-        left = w.VBox([*self.knobs.values(), w.HBox([*self.buttons.values()]), self.line])
-        self.box = w.HBox([left, self.image])
+        self.box = _panel(self)
         self.show()
 
-    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # with a picture, for who has no widgets
-        still = base64.b64encode(self.image.value).decode()
-        return {**self.box._repr_mimebundle_(**kwargs), "image/png": still, "text/plain": self.line.value}
+    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # and a picture, for who has no widgets
+        still = {"image/png": base64.b64encode(self.image.value).decode()}
+        return {**self.box._repr_mimebundle_(**kwargs), **still, "text/plain": self.line.value}
 
     def show(self, note:str="")->None:
-        with self.lock: self.image.value, self.line.value = picture(self.board), note or status(self.board)
+        with self.lock: drawn, said = picture(self.board), note or status(self.board)
+        self.image.value, self.line.value = drawn, said
         self.buttons["Play"].description = "Pause" if self.playing else "Play"
 
     def turn(self, change:Any)->None: # a new target begins a new game, the rest acts at once

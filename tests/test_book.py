@@ -72,6 +72,13 @@ def test_outputs_were_made_by_the_code_beside_them():
     assert outputs.stale(ROOT / "nbs") == {}, "run: make outputs NB=..."
 
 
+@every_notebook
+def test_lines_of_code_fit_the_page(path):
+    "A hundred characters; directives such as a figure's caption may be longer."
+    lines = [line for cell in cells(path, "code") for line in source(cell).splitlines()]
+    assert [line for line in lines if len(line) > 100 and not line.startswith("#|")] == []
+
+
 def test_a_changed_cell_makes_outputs_stale(tmp_path):
     import nbformat
     from tools import outputs

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ganbook.api import load
+
 PROGRAM = Path(__file__).parent / "programs" / "processes.py"
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="torchrun needs gloo over libuv there"
@@ -40,6 +42,9 @@ def test_two_processes_give_the_losses_of_one(tmp_path):
         assert one[game]["records"][0] != pytest.approx(one[game]["records"][-1], abs=1e-2), (
             "something was trained"
         )
+    run = tmp_path / "2.json.run"  # the one-call object trained by two processes, one of which writes
+    assert [json.loads(x)["step"] for x in (run / "log.jsonl").read_text().splitlines()] == [10, 20]
+    assert load(run).gan.step == 20 and (run / "generator.safetensors").exists()
 
 
 def test_a_wrong_world_is_noticed(tmp_path):

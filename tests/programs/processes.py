@@ -11,6 +11,7 @@ from itertools import islice
 import torch
 from torch import nn
 
+from ganbook.api import Recipe, create_gan
 from ganbook.datasets import batches, load_set
 from ganbook.games import GAN, Penalty, nonsaturating, play, r1, r2, relativistic, seeded
 from ganbook.networks import Discriminator, Generator, Normal, ResidualUp
@@ -55,4 +56,6 @@ for game, penalties, spectral in (
 if engine.process_index == 0:
     with open(out, "w") as f:
         json.dump(runs, f)
+gan = create_gan(8, 1, recipe=Recipe(batch_size=16), device="cpu")
+gan.fit("digits", steps=20, run=out + ".run", show=False)
 engine.end_training()
