@@ -298,13 +298,13 @@ class Report:
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #a266563e
+# %% ../nbs/22_in_one_call.ipynb #90e5c022
 class ImageGAN(Judge):
     "A GAN for pictures: fit, generate, evaluate, save; `gan` holds the players."
     def __repr__(self)->str:
         c, (height, width) = self.config, self.config.size
         classes = f"{len(c.classes)} classes" if c.classes else "no classes"
-        return (f"ImageGAN({height}x{width}, {c.channels} channels, {classes}, seed {c.seed}, "
+        return (f"ImageGAN({height}x{width}, channels {c.channels}, {classes}, seed {c.seed}, "
                 f"{self.gan.step} steps)")
 
     def data(self, source:Any)->Images: return fitting(self.config, source)
