@@ -7,7 +7,7 @@ __all__ = ['Loss', 'saturating', 'nonsaturating', 'least_squares', 'hinge', 'was
            'Part', 'COLOURS', 'TARGETS', 'Game', 'cross_entropy', 'slope', 'r1', 'r2', 'one_centred', 'Penalty',
            'OneProcess', 'as_it_is', 'GAN', 'd_step', 'frozen', 'g_step', 'Perceptron', 'plane_gan', 'seeded',
            'draw_plane', 'Record', 'deal', 'play', 'endless', 'Target', 'clouds', 'ring', 'checkerboard', 'Board',
-           'status', 'picture', 'Player', 'Playground']
+           'status', 'picture', 'Stage', 'Player', 'Playground']
 
 # %% ../nbs/05_games.ipynb #4d69cf25
 import base64
@@ -417,7 +417,7 @@ class Board:
         batches = endless(self.place.sample, 128, self.seed, start=self.gan.step)
         for record in islice(play(self.gan, batches), rounds): self.record = record
 
-# %% ../nbs/05_games.ipynb #a2cecb30
+# %% ../nbs/05_games.ipynb #11142a3e
 def status(board:Board)->str: # one line
     "How the game on this board stands."
     r, found = board.record, board.place.covered(board.fake())
@@ -428,7 +428,7 @@ def picture(board:Board)->bytes: # a PNG of 400 by 400 pixels, drawn without a w
     "Real points, fakes and the field of scores."
     from matplotlib.figure import Figure
     figure = Figure(figsize=(5, 5), dpi=80)
-    draw_plane(figure.add_axes((0, 0, 1, 1)), board.gan.D, board.real, board.fake(), limit=4)
+    draw_plane(figure.add_axes((0, 0, 1, 1)), board.gan.D, board.real, board.fake(), limit=2)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -447,48 +447,55 @@ def _knobs(board:Board)->dict[str, Any]: # by the name of the board's field
         knob.value, knob.description = getattr(board, field_name), name
     return made
 
-# %% ../nbs/05_games.ipynb #5366557c
-class Player:
-    "Plays a board, also in a thread of its own that can be paused at any time."
-    def __init__(self, board:Board):
-        self.board, self.lock = board, threading.RLock()
-        self.stop, self.thread = threading.Event(), threading.Thread()
-        self.stop.set()
+# %% ../nbs/05_games.ipynb #1520d3ce
+class Stage:
+    "A board that several threads may use: nobody looks at it or changes it in the middle of a round."
+    note = "" # what went wrong, if anything did
 
-    def show(self, note:str="")->None: pass # every few rounds; a playground draws here
-    @property
-    def playing(self)->bool: return not self.stop.is_set()
+    def __init__(self, board:Board): # the game that is shown
+        self.board, self.lock, self.stop = board, threading.RLock(), threading.Event()
+
+    def show(self)->None: pass # called every few rounds; a playground draws here
 
     def step(self, rounds:int=20)->None:
         try:
             with self.lock: self.board.step(rounds)
-            self.show()
         except FloatingPointError as trouble: # the knobs allow it: too high a rate
+            self.note = str(trouble)
             self.stop.set()
-            self.show(str(trouble))
+        self.show()
+
+    def reset(self)->None:
+        with self.lock: self.board.reset()
+        self.note = ""
+        self.show()
+
+# %% ../nbs/05_games.ipynb #7ed2f0e1
+class Player(Stage):
+    "Plays a board in a thread of its own that can be paused at any time."
+    thread, playing = threading.Thread(), False # the thread is made anew by each `play`
 
     def play(self, rounds:int=3000)->None: # until paused, or until so many rounds are played
         def go()->None:
             for _ in range(0, rounds, 20):
                 if self.stop.wait(.01): break
                 self.step(20)
-            self.stop.set()
+            self.playing = False
             self.show()
         if self.playing: return
         self.stop.clear()
-        self.thread = threading.Thread(target=go, daemon=True)
+        self.playing, self.thread = True, threading.Thread(target=go, daemon=True)
         self.thread.start()
         self.show()
 
     def pause(self)->None: # returns when the round is over
         self.stop.set()
         if self.thread.is_alive(): self.thread.join()
-        self.show()
 
     def toggle(self)->None: (self.pause if self.playing else self.play)()
 
-# %% ../nbs/05_games.ipynb #7b7d2856
-def _panel(playground:"Playground")->Any: # a widget: knobs and buttons at the left, picture at the right
+# %% ../nbs/05_games.ipynb #eb1028fc
+def _panel(playground:"Playground")->Any: # a widget: knobs at the left, picture at the right
     "Lay the widgets out and join them to what they do."
     import ipywidgets as w
     p = playground
@@ -501,7 +508,7 @@ def _panel(playground:"Playground")->Any: # a widget: knobs and buttons at the l
     left = w.VBox([*p.knobs.values(), w.HBox([*p.buttons.values()]), p.line])
     return w.HBox([left, p.image])
 
-# %% ../nbs/05_games.ipynb #03d780f1
+# %% ../nbs/05_games.ipynb #0af5f398
 class Playground(Player):
     "Knobs, three buttons and a picture: the game in the plane for your own hands."
     image:Any # widgets, all four
@@ -520,8 +527,8 @@ class Playground(Player):
         still = {"image/png": base64.b64encode(self.image.value).decode()}
         return {**self.box._repr_mimebundle_(**kwargs), **still, "text/plain": self.line.value}
 
-    def show(self, note:str="")->None:
-        with self.lock: drawn, said = picture(self.board), note or status(self.board)
+    def show(self)->None:
+        with self.lock: drawn, said = picture(self.board), self.note or status(self.board)
         self.image.value, self.line.value = drawn, said
         self.buttons["Play"].description = "Pause" if self.playing else "Play"
 
@@ -529,8 +536,4 @@ class Playground(Player):
         with self.lock:
             for name, knob in self.knobs.items(): setattr(self.board, name, knob.value)
             if change.owner is self.knobs["target"]: self.board.reset()
-        self.show()
-
-    def reset(self)->None:
-        with self.lock: self.board.reset()
         self.show()

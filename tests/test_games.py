@@ -312,3 +312,14 @@ def test_the_playground_leaves_no_thread_behind():
     assert playground.board.game == "hinge" and playground.board.gan.step >= 20
     bundle = playground._repr_mimebundle_()
     assert {"image/png", "text/plain"} <= set(bundle)
+
+
+def test_a_playground_says_what_went_wrong_and_can_begin_anew(recwarn):
+    playground = Playground(Board(rate_g=1e9, rate_d=1e9))
+    playground.play()
+    playground.thread.join(timeout=30)
+    assert "not finite" in playground.line.value and not playground.playing
+    assert playground.buttons["Play"].description == "Play"
+    playground.buttons["Reset"].click()
+    assert playground.line.value.startswith("round 0")
+    assert not list(recwarn)
