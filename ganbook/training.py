@@ -357,7 +357,7 @@ def load_generator(path:str|Path, # written by `save_generator`
     except Exception as e:
         raise ValueError(f"{path} is no generator that ganbook wrote ({e}): name a generator.safetensors or a run folder") from None
 
-# %% ../nbs/07_training.ipynb #51a2c6de
+# %% ../nbs/07_training.ipynb #c47ffdd3
 class Run:
     "A run folder, held by one process at a time: config.json, log.jsonl, samples/, curves.png, checkpoints/, generator.safetensors."
     def __init__(self,
@@ -372,7 +372,6 @@ class Run:
         self.resume, self.force, self._lock = resume, force, None
 
     def __enter__(self)->"Run":
-        if os.environ.get("RANK", "0") != "0": return self # under torchrun the first process holds it for all
         if self.folder.exists() and not self.folder.is_dir(): raise ValueError(f"{self.folder} is a file: name a folder for the run")
         used = self.folder.is_dir() and any(not p.name.startswith(".") for p in self.folder.iterdir())
         if used and not self.config.exists():
