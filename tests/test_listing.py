@@ -93,7 +93,7 @@ def test_grey_pictures_without_labels(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ("missing", "is no folder, no array file"),
+        ("missing", "is not a file; check the path"),
         ("pickled", "never unpickled"),
         ("too many labels", r"labels have shape \(5,\) where \(4,\)"),
     ],
