@@ -68,7 +68,7 @@ def prepare(images:Tensor, # (n, c, h, w) floating point, in [-1, 1]
     if images.shape[2:] == (size, size): return images
     return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
-# %% ../nbs/04_features.ipynb #fe62a0b9
+# %% ../nbs/04_features.ipynb #5bc896f2
 class Encoder(Module):
     "Pictures to numbers: brightness, contrast, four convolutions' mean responses, a linear map."
     def __init__(self, channels:int,  # 1 grey or 3 colour
@@ -80,9 +80,8 @@ class Encoder(Module):
         w = [channels, width, 2*width, 4*width, 5*width]
         self.stages = nn.ModuleList([nn.Conv2d(w[0], w[1], 4, 2, 1), nn.Conv2d(w[1], w[2], 4, 2, 1),
                                      nn.Conv2d(w[2], w[3], 4, 2, 1), nn.Conv2d(w[3], w[4], 3, 1, 1)])
-        for stage in self.stages:
-            nn.init.kaiming_normal_(stage.weight, nonlinearity="relu")
-            nn.init.zeros_(stage.bias)
+        for p in self.stages.parameters():
+            nn.init.kaiming_normal_(p, nonlinearity="relu") if p.ndim == 4 else nn.init.zeros_(p)
         self.project = nn.Linear(channels + 1 + sum(w[1:]), dim)
 
     def forward(self, images:Tensor, # (n, c, h, w) in [-1, 1], any size, 1, 3 or 4 channels
@@ -139,14 +138,32 @@ class Classifier(Module):
         "How often the highest score is the label's."
         return (self.logits(images).argmax(1) == labels.to(images.device)).float().mean().item()
 
-# %% ../nbs/04_features.ipynb #eb2ad589
+# %% ../nbs/04_features.ipynb #43e5dbb3
 def _shifted(images:Tensor, generator:torch.Generator)->Tensor:
-    "The batch moved by up to two pixels, borders repeated."
-    down, right = torch.randint(0, 5, (2,), generator=generator).tolist()
-    h, w = images.shape[2:]
-    return F.pad(images, (2, 2, 2, 2), mode="replicate")[..., down:down + h, right:right + w]
+    "Each picture moved by up to two pixels, borders repeated."
+    n, _, h, w = images.shape
+    down, right = torch.randint(0, 5, (2, n, 1, 1), generator=generator).to(images.device)
+    rows, columns = torch.arange(h, device=images.device), torch.arange(w, device=images.device)
+    padded, every = F.pad(images, (2, 2, 2, 2), mode="replicate"), torch.arange(n)[:, None, None]
+    moved = padded[every.to(images.device), :, down + rows[:, None], right + columns]
+    return moved.movedim(3, 1)
 
-# %% ../nbs/04_features.ipynb #5b6155a0
+# %% ../nbs/04_features.ipynb #71667736
+def _descend(model:Module, inputs:Tensor, labels:Tensor, steps:int, seed:int, rate:float)->None:
+    "Adam on the cross-entropy, with a rate that rises for a fifth of the steps and then falls to 0."
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=.2)
+    shift = torch.Generator().manual_seed(seed)
+    stream = batches(inputs, labels, batch_size=64, seed=seed)
+    for _, (x, y) in zip(range(steps), stream):
+        if x.ndim == 4: x = _shifted(x, shift)
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        cycle.step()
+
+# %% ../nbs/04_features.ipynb #117d6543
 def train_classifier(images:Tensor,             # (n, c, h, w) in [-1, 1]
                      labels:Tensor,             # (n,) whole numbers from 0
                      steps:int=400,             # batches of 64
@@ -154,29 +171,16 @@ def train_classifier(images:Tensor,             # (n, c, h, w) in [-1, 1]
                      encoder:Encoder|None=None, # frozen, only a head is learned; None: all is learned
                     )->Classifier:              # in eval mode, without gradients, on the images' device
     "Learn to name pictures: cross-entropy, Adam, a one-cycle rate, shifts of up to two pixels."
-    labels = labels.long()
+    labels = labels.long().to(images.device)
     if labels.ndim != 1 or len(labels) != len(images) or not len(labels) or labels.min() < 0:
         raise ValueError(f"{len(images)} images with labels of shape {tuple(labels.shape)}: give one "
                          "whole number from 0 upwards for each image")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        frozen = encoder is not None
-        body = encoder if frozen else Encoder(3 if images.shape[1] > 1 else 1)
+        body = Encoder(3 if images.shape[1] > 1 else 1) if encoder is None else encoder
         model = Classifier(body, int(labels.max()) + 1).to(images.device)
-    fit_frozen = extract(images, body) if frozen else prepare(images, body.channels)
-    learned = model.head if frozen else model
-    rate = .01 if frozen else 4e-3
-    optimizer = torch.optim.Adam(learned.parameters(), lr=rate)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=.2)
-    shift = torch.Generator().manual_seed(seed)
-    stream = batches(fit_frozen, labels.to(images.device), batch_size=64, seed=seed)
-    for _, (x, y) in zip(range(steps), stream):
-        if not frozen: x = _shifted(x, shift)
-        loss = F.cross_entropy(learned(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        cycle.step()
+    if encoder is None: _descend(model, prepare(images, body.channels), labels, steps, seed, 4e-3)
+    else: _descend(model.head, extract(images, body), labels, steps, seed, .01)
     return model.eval().requires_grad_(False)
 
 # %% ../nbs/04_features.ipynb #73869c89

@@ -78,7 +78,7 @@ def left_out(features:Tensor, # (n, d)
     spread = squares.sum(0) - squares - count[..., None] * mean[:, :, None] * mean[:, None]
     return mean + centre, spread / (count[..., None] - 1)
 
-# %% ../nbs/08_metrics.ipynb #623dba42
+# %% ../nbs/08_metrics.ipynb #5bd72067
 def jackknife(real:Tensor,   # (n, d) features
               fake:Tensor,   # (m, d) features
               groups:int=20, # left out in turn, on either side
@@ -96,7 +96,7 @@ def jackknife(real:Tensor,   # (n, d) features
         variances.append((pseudo.var() / groups).item())
         bias += (groups - 1) * (without.mean() - value).item()
     freedom = (groups - 1) * sum(variances)**2 / max(sum(v*v for v in variances), 1e-300)
-    return value.item(), bias, sum(variances)**.5, freedom
+    return value.item(), bias, math.sqrt(sum(variances)), freedom
 
 # %% ../nbs/08_metrics.ipynb #470b1ab8
 def floor(real:Tensor,  # (n, d) features, n > 2 d
@@ -114,12 +114,12 @@ def floor(real:Tensor,  # (n, d) features, n > 2 d
         seen.append(frechet_distance(real[order[:half]], real[order[half:2*half]]))
     return sum(seen) / splits * (1/n_real + 1/n_fake) / (2/half)
 
-# %% ../nbs/08_metrics.ipynb #d1988992
+# %% ../nbs/08_metrics.ipynb #5558b26f
 def _short(x:float)->str:
-    "Three figures, or one decimal from 10 upwards."
-    return f"{x:.1f}" if abs(x) >= 10 else f"{x:.3g}"
+    "Three figures, or one decimal from 10 upwards; rounding errors are 0."
+    return f"{x:.1f}" if x >= 10 else f"{x:.3g}" if x > 1e-6 else "0"
 
-# %% ../nbs/08_metrics.ipynb #7ed5261f
+# %% ../nbs/08_metrics.ipynb #fe643713
 @dataclass(frozen=True)
 class Distance:
     "A Fréchet distance and how far to trust it."
@@ -137,8 +137,8 @@ class Distance:
     def population(self)->tuple[float, float, float]: # estimate, low, high
         "The distance at unlimited n with its interval, cut at 0."
         shift = self.corrected - self.value
-        at, low, high = ((x + shift) * (x + shift > 0) for x in (self.value, self.low, self.high))
-        return at, low, high
+        at, low, high = (x + shift for x in (self.value, self.low, self.high))
+        return (at, low, high) if math.isnan(at) else (max(at, 0.), max(low, 0.), max(high, 0.))
 
     def __str__(self)->str:
         ground = "not known" if math.isnan(self.floor) else _short(self.floor)
@@ -168,13 +168,12 @@ def frechet(real:Tensor,      # (n, d) features of real pictures
     return Distance(value, max(0., value - reach), value + reach, ground, len(real), len(fake),
                     dim, level, value - bias)
 
-# %% ../nbs/08_metrics.ipynb #a6d1dbbe
+# %% ../nbs/08_metrics.ipynb #8b7a3dc6
 def discriminator_accuracy(real_scores:Tensor, # (n, 1) logits on real pictures
                            fake_scores:Tensor, # (m, 1) logits on made ones
                           )->float:            # 0 to 1; .5 when D cannot tell them apart
     "How often D is right, real and fake weighted alike; a score of 0 counts half."
-    right = [(s.sign() * side + 1).mean() / 2 for s, side in ((real_scores, 1), (fake_scores, -1))]
-    return (sum(right) / 2).item()
+    return (2 + real_scores.sign().mean().item() - fake_scores.sign().mean().item()) / 4
 
 # %% ../nbs/08_metrics.ipynb #0d444f10
 def gan_test_accuracy(classifier:Classifier, # trained on real pictures
@@ -208,17 +207,18 @@ class Accuracies:
                           for x in (self.discriminator, self.gan_train, self.gan_test))
         return f"discriminator {d} (50 %: cannot tell), GAN-train {train}, GAN-test {test}"
 
-# %% ../nbs/08_metrics.ipynb #d2ed22d1
+# %% ../nbs/08_metrics.ipynb #dc25c6ca
 def accuracy_report(classifier:Classifier,         # trained on real pictures
                     fake:Tensor,                   # (n, c, h, w) made pictures
                     fake_labels:Tensor,            # (n,) the classes that were asked for
                     real:Tensor,                   # (m, c, h, w) real pictures held out
                     real_labels:Tensor,            # (m,)
                     scores:tuple[Tensor, Tensor]|None=None, # D on real and on fake; None: not measured
+                    steps:int=400,                 # of the training in GAN-train
                    )->Accuracies:                  # prints as one line
     "The three accuracies together."
     return Accuracies(math.nan if scores is None else discriminator_accuracy(*scores),
-                      gan_train_accuracy(fake, fake_labels, real, real_labels),
+                      gan_train_accuracy(fake, fake_labels, real, real_labels, steps),
                       gan_test_accuracy(classifier, fake, fake_labels))
 
 # %% ../nbs/08_metrics.ipynb #16f393f9

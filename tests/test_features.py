@@ -9,12 +9,27 @@ import torch
 
 from ganbook import features
 from ganbook.datasets import path
-from ganbook.features import (ENCODERS, Encoder, edges, extract, histogram, hog, load_encoder, nearest,
-                              prepare, train_classifier)
+from ganbook.features import (
+    ENCODERS,
+    Encoder,
+    edges,
+    extract,
+    histogram,
+    hog,
+    load_encoder,
+    nearest,
+    prepare,
+    train_classifier,
+)
 
 
-def pictures(n: int = 6, channels: int = 1, height: int = 32, width: int = 32, seed: int = 0) -> torch.Tensor:
-    return torch.rand(n, channels, height, width, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+def pictures(
+    n: int = 6, channels: int = 1, height: int = 32, width: int = 32, seed: int = 0
+) -> torch.Tensor:
+    return (
+        torch.rand(n, channels, height, width, generator=torch.Generator().manual_seed(seed)) * 2
+        - 1
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -44,8 +59,9 @@ def test_any_size_and_number_of_channels(channels, size):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_features_of_the_books_own_sets_lie_in_range(channels):
     from ganbook.datasets import load_set
+
     found = extract(load_set("glyphs" if channels == 1 else "shapes").images[::20])
-    assert .2 < found.var(0).mean() < 5 and found.abs().max() < 50
+    assert 0.2 < found.var(0).mean() < 5 and found.abs().max() < 50
 
 
 def test_equal_pictures_give_equal_features_whatever_is_in_the_batch():
@@ -68,13 +84,22 @@ def test_alpha_is_laid_over_white():
 
 def test_grey_encoder_reads_colour_when_told_to():
     grey = pictures(4)
-    assert torch.allclose(extract(grey.repeat(1, 3, 1, 1), load_encoder(1)), extract(grey), atol=1e-3)
+    assert torch.allclose(
+        extract(grey.repeat(1, 3, 1, 1), load_encoder(1)), extract(grey), atol=1e-3
+    )
 
 
-@pytest.mark.parametrize("bad, reason", [
-    (torch.zeros(3, 32, 32), "shape"), (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), "from_array"),
-    (torch.full((1, 1, 8, 8), 2.), "reach 2"), (torch.full((1, 1, 8, 8), math.nan), "finite"),
-    (torch.full((1, 1, 8, 8), math.inf), "finite"), (torch.zeros(1, 2, 8, 8), "channels")])
+@pytest.mark.parametrize(
+    "bad, reason",
+    [
+        (torch.zeros(3, 32, 32), "shape"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), "from_array"),
+        (torch.full((1, 1, 8, 8), 2.0), "reach 2"),
+        (torch.full((1, 1, 8, 8), math.nan), "finite"),
+        (torch.full((1, 1, 8, 8), math.inf), "finite"),
+        (torch.zeros(1, 2, 8, 8), "channels"),
+    ],
+)
 def test_bad_pictures_are_refused_with_a_reason(bad, reason):
     with pytest.raises(ValueError, match=reason):
         extract(bad)
@@ -92,8 +117,8 @@ def test_gradients_reach_the_picture():
 
 
 def test_prepare_averages_instead_of_sampling():
-    board = ((torch.arange(128)[:, None] + torch.arange(128)) % 2 * 2. - 1)[None, None]
-    assert prepare(board, 1)[..., 1:-1, 1:-1].abs().max() < .02
+    board = ((torch.arange(128)[:, None] + torch.arange(128)) % 2 * 2.0 - 1)[None, None]
+    assert prepare(board, 1)[..., 1:-1, 1:-1].abs().max() < 0.02
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -109,7 +134,9 @@ def test_nearest_agrees_with_a_plain_search():
     q, r = torch.randn(301, 5, generator=torch.Generator().manual_seed(0)), torch.randn(40, 5)
     distances, indices = nearest(q, r, k=4)
     plain = (q[:, None] - r).norm(dim=2).topk(4, largest=False)
-    assert torch.allclose(distances, plain.values, atol=1e-5) and torch.equal(indices, plain.indices)
+    assert torch.allclose(distances, plain.values, atol=1e-5) and torch.equal(
+        indices, plain.indices
+    )
     far = q + 1000
     assert torch.equal(nearest(far, far)[0], torch.zeros(301, 1))
     with pytest.raises(ValueError, match="k is 41"):
@@ -121,8 +148,10 @@ def bars(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, 2, (n,), generator=generator)
     images = -torch.ones(n, 1, 16, 16)
-    for image, label, at in zip(images, labels, torch.randint(2, 13, (n,), generator=generator).tolist(), strict=True):
-        (image[0, at:at + 2] if label else image[0, :, at:at + 2]).fill_(1)
+    for image, label, at in zip(
+        images, labels, torch.randint(2, 13, (n,), generator=generator).tolist(), strict=True
+    ):
+        (image[0, at : at + 2] if label else image[0, :, at : at + 2]).fill_(1)
     return images, labels
 
 
@@ -133,12 +162,15 @@ def test_a_classifier_learns_is_seeded_and_leaves_the_callers_randomness_alone(f
     before = torch.get_rng_state()
     first = train_classifier(*train, steps=30, seed=3, encoder=encoder)
     assert torch.equal(before, torch.get_rng_state())
-    assert first.accuracy(*test) > .95
+    assert first.accuracy(*test) > 0.95
     again = train_classifier(*train, steps=30, seed=3, encoder=encoder)
     assert torch.equal(first.logits(test[0]), again.logits(test[0]))
     assert not any(p.requires_grad for p in first.parameters()) and not first.training
     if frozen:
-        assert all(torch.equal(a, b) for a, b in zip(first.encoder.parameters(), load_encoder(1).parameters(), strict=True))
+        assert all(
+            torch.equal(a, b)
+            for a, b in zip(first.encoder.parameters(), load_encoder(1).parameters(), strict=True)
+        )
 
 
 @pytest.mark.parametrize("labels", [torch.zeros(3), torch.zeros(4, 2), torch.tensor([0, 1, -1, 0])])

@@ -1,8 +1,10 @@
 """Train the two encoders that ship with the book: python data/make/encoder.py [--out DIR]
 
-One thread, seeded; about a minute each. Prints held-out accuracy, task by task, and the checksums that
-nbs/04_features.ipynb records in ENCODERS. Only the training halves of datasets.split(seed=0) are seen.
+One thread, seeded; little more than a minute each. Prints held-out accuracy, task by task, and the
+checksums that nbs/04_features.ipynb records in ENCODERS. Of the book's sets only the training part
+of datasets.split(data, .2, seed=0) is seen.
 """
+
 import argparse
 import hashlib
 import math
@@ -21,12 +23,23 @@ from torch import Tensor, nn
 from ganbook.datasets import load_set, split
 from ganbook.features import Encoder, extract, prepare
 
-KINDS = ("ellipse", "triangle", "quadrangle", "star", "spiral", "wave", "cross", "one stroke",
-         "two strokes", "three strokes")
+KINDS = (
+    "ellipse",
+    "triangle",
+    "quadrangle",
+    "star",
+    "spiral",
+    "wave",
+    "cross",
+    "one stroke",
+    "two strokes",
+    "three strokes",
+)
 
 
 class Task(NamedTuple):
     "Labelled pictures, a training part and a held-out one."
+
     name: str
     train: tuple[Tensor, Tensor]
     test: tuple[Tensor, Tensor]
@@ -38,31 +51,34 @@ def curve(kind: int, random: np.random.Generator) -> list[np.ndarray]:
     turn = random.uniform(0, 2 * math.pi)
     if kind == 0:
         a = 2 * math.pi * t
-        strokes = [np.stack([np.cos(a), random.uniform(.4, 1) * np.sin(a)], 1)]
+        strokes = [np.stack([np.cos(a), random.uniform(0.4, 1) * np.sin(a)], 1)]
     elif kind in (1, 2, 3):
         corners = (3, 4, 10)[kind - 1]
         a = 2 * math.pi * np.arange(corners + 1) / corners
-        r = np.where(np.arange(corners + 1) % 2, .45, 1.) if kind == 3 else 1.
+        r = np.where(np.arange(corners + 1) % 2, 0.45, 1.0) if kind == 3 else 1.0
         points = np.stack([r * np.cos(a), r * np.sin(a)], 1)
-        points[:-1] += random.normal(0, .06, points[:-1].shape)
+        points[:-1] += random.normal(0, 0.06, points[:-1].shape)
         points[-1] = points[0]
         strokes = [points]
     elif kind == 4:
         a = 2 * math.pi * random.uniform(2, 3) * t
         strokes = [np.stack([t * np.cos(a), t * np.sin(a)], 1)]
     elif kind == 5:
-        strokes = [np.stack([2 * t - 1, .5 * np.sin(2 * math.pi * random.uniform(1.5, 3) * t)], 1)]
+        strokes = [np.stack([2 * t - 1, 0.5 * np.sin(2 * math.pi * random.uniform(1.5, 3) * t)], 1)]
     elif kind == 6:
-        strokes = [np.array([[-1, 0], [1, random.normal(0, .2)]]), np.array([[0, -1], [random.normal(0, .2), 1]])]
+        strokes = [
+            np.array([[-1, 0], [1, random.normal(0, 0.2)]]),
+            np.array([[0, -1], [random.normal(0, 0.2), 1]]),
+        ]
     else:
         strokes = []
         for _ in range(kind - 6):
             p = random.uniform(-1, 1, (4, 2))
-            b = np.stack([(1 - t)**3, 3 * t * (1 - t)**2, 3 * t**2 * (1 - t), t**3], 1)
+            b = np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], 1)
             strokes.append(b @ p)
-        turn = 0.
+        turn = 0.0
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    scale, shift = random.uniform(.6, .95), random.uniform(-.1, .1, 2)
+    scale, shift = random.uniform(0.6, 0.95), random.uniform(-0.1, 0.1, 2)
     return [scale * s @ rotation.T + shift for s in strokes]
 
 
@@ -82,16 +98,22 @@ def drawings(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def patches(count: int, seed: int, columns: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    "Squares of the two sample photographs between two columns (shares of the width), scaled to 32 x 32."
+    "Squares of the two sample photographs between two columns (shares of the width), to 32 x 32."
     random = np.random.default_rng(seed)
     photographs = [Image.fromarray(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")]
     pictures, which = [], random.integers(0, 2, count)
     for k in which:
         photograph, side = photographs[k], int(random.integers(40, 121))
         left, right = (int(c * photograph.width) for c in columns)
-        x, y = random.integers(left, right - side + 1), random.integers(0, photograph.height - side + 1)
-        pictures.append(np.asarray(photograph.resize((32, 32), Image.Resampling.LANCZOS,
-                                                     (x, y, x + side, y + side))))
+        x, y = (
+            random.integers(left, right - side + 1),
+            random.integers(0, photograph.height - side + 1),
+        )
+        pictures.append(
+            np.asarray(
+                photograph.resize((32, 32), Image.Resampling.LANCZOS, (x, y, x + side, y + side))
+            )
+        )
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
     return images, torch.from_numpy(which).long()
 
@@ -99,7 +121,9 @@ def patches(count: int, seed: int, columns: tuple[float, float]) -> tuple[Tensor
 def turned(images: Tensor, photograph: Tensor) -> tuple[Tensor, Tensor]:
     "Patches turned by 0, 90, 180 or 270 degrees; the label is turn and photograph together."
     quarter = torch.arange(len(images)) % 4
-    rotated = torch.stack([torch.rot90(x, int(k), (1, 2)) for x, k in zip(images, quarter)])
+    rotated = torch.stack(
+        [torch.rot90(x, int(k), (1, 2)) for x, k in zip(images, quarter, strict=True)]
+    )
     return rotated, 4 * photograph + quarter
 
 
@@ -108,8 +132,8 @@ def coloured(images: Tensor, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     ink = torch.rand(len(images), 3, 1, 1, generator=generator)
     paper = torch.rand(len(images), 3, 1, 1, generator=generator)
-    close = (ink - paper).abs().amax(1, keepdim=True) < .4
-    ink = torch.where(close, (paper + .5) % 1, ink)
+    close = (ink - paper).abs().amax(1, keepdim=True) < 0.4
+    ink = torch.where(close, (paper + 0.5) % 1, ink)
     return (paper + (images + 1) / 2 * (ink - paper)) * 2 - 1
 
 
@@ -119,35 +143,45 @@ def tasks(channels: int) -> list[Task]:
     names = ("glyphs", "digits") if channels == 1 else ("shapes", "glyphs")
     for name in names:
         parts = []
-        for part, seed in zip(split(load_set(name), .2, seed=0), (1, 2)):
+        for part, seed in zip(split(load_set(name), 0.2, seed=0), (1, 2), strict=True):
             images = prepare(part.images, part.images.shape[1])
-            if channels == 3 and images.shape[1] == 1: images = coloured(images, seed)
+            if channels == 3 and images.shape[1] == 1:
+                images = coloured(images, seed)
             parts.append((images, part.labels))
         found.append(Task(name, *parts))
-    if channels == 1: found.append(Task("drawings", drawings(4000, 1), drawings(1000, 2)))
-    parts = (patches(4000, 3, (0, .8)), patches(1000, 4, (.8, 1)))
+    if channels == 1:
+        found.append(Task("drawings", drawings(4000, 1), drawings(1000, 2)))
+    parts = (patches(4000, 3, (0, 0.8)), patches(1000, 4, (0.8, 1)))
     found.append(Task("photos", *(turned(prepare(x, channels), which) for x, which in parts)))
     return found
 
 
 def spoil(images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    "Blur, break and add noise, each to a random quarter of the batch; also returns the three strengths (n, 3)."
+    "Blur, break and add noise, each to a random quarter; also returns the strengths (n, 3)."
     n = len(images)
-    strength = torch.rand(n, 3, generator=generator) * (torch.rand(n, 3, generator=generator) < .25)
+    strength = torch.rand(n, 3, generator=generator) * (
+        torch.rand(n, 3, generator=generator) < 0.25
+    )
     blur, breaks, noise = strength[:, :, None, None].unbind(1)
-    tap = torch.arange(32.)
-    weights = torch.exp(-(tap[:, None] - tap)**2 / (2 * (.05 + 1.95 * blur[:, None])**2))
+    tap = torch.arange(32.0)
+    weights = torch.exp(-((tap[:, None] - tap) ** 2) / (2 * (0.05 + 1.95 * blur[:, None]) ** 2))
     weights = weights / weights.sum(3, keepdim=True)
     h = weights @ images @ weights.mT
-    holes = torch.rand(n, 1, 11, 11, generator=generator) < .3 * breaks[:, None]
+    holes = torch.rand(n, 1, 11, 11, generator=generator) < 0.3 * breaks[:, None]
     left, top = torch.randint(0, 3, (2,), generator=generator).tolist()
-    holes = holes.repeat_interleave(3, 2).repeat_interleave(3, 3).roll((top, left), (2, 3))[:, :, :32, :32]
+    holes = (
+        holes.repeat_interleave(3, 2)
+        .repeat_interleave(3, 3)
+        .roll((top, left), (2, 3))[:, :, :32, :32]
+    )
     h = torch.where(holes, h.flatten(2).median(2).values[:, :, None, None], h)
-    h = h + .6 * noise[:, None] * torch.randn(h.shape, generator=generator)
+    h = h + 0.6 * noise[:, None] * torch.randn(h.shape, generator=generator)
     return h.clamp(-1, 1), strength
 
 
-def train(channels: int, steps: int = 2400, batch: int = 48, seed: int = 0) -> tuple[Encoder, dict[str, float]]:
+def train(
+    channels: int, steps: int = 2400, batch: int = 48, seed: int = 0
+) -> tuple[Encoder, dict[str, float]]:
     "One encoder for all tasks: cross-entropy for each, mean squared error for the three strengths."
     sets = tasks(channels)
     torch.manual_seed(seed)
@@ -157,21 +191,21 @@ def train(channels: int, steps: int = 2400, batch: int = 48, seed: int = 0) -> t
     quality = nn.Linear(encoder.dim, 3)
     model = nn.ModuleList([encoder, heads, quality])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-4)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=.1)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.1)
     each = batch // len(sets)
-    for step in range(steps):
+    for _ in range(steps):
         parts, labels = [], []
         for task in sets:
             index = torch.randint(len(task.train[0]), (each,), generator=generator)
             parts.append(task.train[0][index])
             labels.append(task.train[1][index])
         clean = torch.cat(parts)
-        flip = torch.rand(len(clean), 1, 1, 1, generator=generator) < .25
+        flip = torch.rand(len(clean), 1, 1, 1, generator=generator) < 0.25
         clean = torch.where(flip, -clean, clean)
         images, strength = spoil(clean, generator)
         features = encoder(images)
         loss = (quality(features) - strength).square().mean() * 10
-        for part, label, head in zip(features.split(each), labels, heads):
+        for part, label, head in zip(features.split(each), labels, heads, strict=True):
             loss = loss + F.cross_entropy(head(part), label)
         optimizer.zero_grad()
         loss.backward()
@@ -179,23 +213,23 @@ def train(channels: int, steps: int = 2400, batch: int = 48, seed: int = 0) -> t
         cycle.step()
     encoder.eval().requires_grad_(False)
     report = {}
-    for task, head in zip(sets, heads):
+    for task, head in zip(sets, heads, strict=True):
         guess = head(extract(task.test[0], encoder)).argmax(1)
         report[task.name] = (guess == task.test[1]).float().mean().item()
     images, strength = spoil(torch.cat([t.test[0][:500] for t in sets]), generator)
     error = (quality(extract(images, encoder)) - strength).square().mean(0)
-    for name, e, v in zip(("blur", "breaks", "noise"), error, strength.var(0)):
+    for name, e, v in zip(("blur", "breaks", "noise"), error, strength.var(0), strict=True):
         report[f"{name}, variance explained"] = 1 - (e / v).item()
     even(encoder, [t.train[0][:1000] for t in sets])
     return encoder, report
 
 
 def even(encoder: Encoder, sets: list[Tensor]) -> None:
-    "Multiply the last layer by covariance^(-1/4) and centre it: half the way to white, mean variance 1."
+    "Multiply the last layer by covariance^(-1/4) and centre it: half the way to white."
     features = [extract(images, encoder).double() for images in sets]
     covariance = torch.stack([x.T.cov() for x in features]).mean(0)
     values, vectors = torch.linalg.eigh(covariance)
-    change = (vectors * (values + 1e-3)**-.25) @ vectors.T
+    change = (vectors * (values + 1e-3) ** -0.25) @ vectors.T
     change = change / (change @ covariance @ change).diagonal().mean().sqrt()
     last = encoder.project
     last.bias.copy_(change @ (last.bias - torch.cat(features).mean(0)))
@@ -216,8 +250,11 @@ def main() -> None:
         file.write_bytes(content)
         for task, value in report.items():
             print(f"  {task:28} {value:.3f} held out")
-        print(f"{file.name}: {len(content)} bytes, {time.process_time() - begun:.0f} s of one core, "
-              f"sha256 {hashlib.sha256(content).hexdigest()}", flush=True)
+        print(
+            f"{file.name}: {len(content)} bytes, {time.process_time() - begun:.0f} s of one core, "
+            f"sha256 {hashlib.sha256(content).hexdigest()}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
