@@ -125,12 +125,12 @@ class OneProcess:
     def reduce(self, x:Tensor, reduction:str="sum")->Tensor: return x
     def unwrap_model(self, model:Module)->Module: return model
 
-# %% ../nbs/05_games.ipynb #a3354400
+# %% ../nbs/05_games.ipynb #a5a631de
 def as_it_is(x:Tensor)->Tensor: return x
 
 @dataclass
 class GAN:
-    "Two networks, their optimisers and what they play: all that a step needs, nothing that watches."
+    "Two networks, their optimisers and what they play: all a step needs, nothing that watches."
     G:Module                             # (z, *conditions) -> fake samples
     D:Module                             # (samples, *conditions) -> scores, (n, 1)
     opt_g:Optimizer                      # over G's parameters
@@ -417,17 +417,17 @@ class Board:
         batches = endless(self.place.sample, 128, self.seed, start=self.gan.step)
         for record in islice(play(self.gan, batches), rounds): self.record = record
 
-# %% ../nbs/05_games.ipynb #11142a3e
+# %% ../nbs/05_games.ipynb #db69cd33
 def status(board:Board)->str: # one line
     "How the game on this board stands."
     r, found = board.record, board.place.covered(board.fake())
     losses = f"D {r.d_loss:.2f}, G {r.g_loss:.2f}" if r else "nobody has moved"
     return f"round {board.gan.step}: {losses}, modes {found} of {len(board.place.centres)}"
 
-def picture(board:Board)->bytes: # a PNG of 400 by 400 pixels, drawn without a window
+def picture(board:Board)->bytes: # a PNG of 360 by 360 pixels, drawn without a window
     "Real points, fakes and the field of scores."
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(5, 5), dpi=80)
+    figure = Figure(figsize=(5, 5), dpi=72)
     draw_plane(figure.add_axes((0, 0, 1, 1)), board.gan.D, board.real, board.fake(), limit=2)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
@@ -447,9 +447,9 @@ def _knobs(board:Board)->dict[str, Any]: # by the name of the board's field
         knob.value, knob.description = getattr(board, field_name), name
     return made
 
-# %% ../nbs/05_games.ipynb #1520d3ce
+# %% ../nbs/05_games.ipynb #cc995e7d
 class Stage:
-    "A board that several threads may use: nobody looks at it or changes it in the middle of a round."
+    "A board for several threads: nobody looks at it or changes it in the middle of a round."
     note = "" # what went wrong, if anything did
 
     def __init__(self, board:Board): # the game that is shown
@@ -494,12 +494,12 @@ class Player(Stage):
 
     def toggle(self)->None: (self.pause if self.playing else self.play)()
 
-# %% ../nbs/05_games.ipynb #eb1028fc
+# %% ../nbs/05_games.ipynb #848c1947
 def _panel(playground:"Playground")->Any: # a widget: knobs at the left, picture at the right
     "Lay the widgets out and join them to what they do."
     import ipywidgets as w
     p = playground
-    p.image, p.line = w.Image(format="png", width=400, height=400), w.Label()
+    p.image, p.line = w.Image(format="png", width=360, height=360), w.Label()
     acts = {"Step": p.step, "Play": p.toggle, "Reset": p.reset}
     p.buttons = {name: w.Button(description=name) for name in acts}
     for name, act in acts.items(): p.buttons[name].on_click(lambda _, act=act: act())
@@ -508,7 +508,7 @@ def _panel(playground:"Playground")->Any: # a widget: knobs at the left, picture
     left = w.VBox([*p.knobs.values(), w.HBox([*p.buttons.values()]), p.line])
     return w.HBox([left, p.image])
 
-# %% ../nbs/05_games.ipynb #0af5f398
+# %% ../nbs/05_games.ipynb #9ad3d96d
 class Playground(Player):
     "Knobs, three buttons and a picture: the game in the plane for your own hands."
     image:Any # widgets, all four
@@ -523,7 +523,7 @@ class Playground(Player):
         self.box = _panel(self)
         self.show()
 
-    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # and a picture, for who has no widgets
+    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # with a picture where no widgets are
         still = {"image/png": base64.b64encode(self.image.value).decode()}
         return {**self.box._repr_mimebundle_(**kwargs), **still, "text/plain": self.line.value}
 
