@@ -1,0 +1,409 @@
+"The command line as a stranger meets it: through a process, with good folders and with bad ones."
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUTF8": "1",
+}
+STATED = {"GANBOOK_TRACEBACK": ""}
+
+
+def command(*words):
+    return [sys.executable, "-m", "ganbook.cli", *map(str, words)]
+
+
+def ganbook(*words, folder=None, **environment):
+    "(exit code, stdout, stderr) of a command in a process of its own."
+    done = subprocess.run(
+        command(*words),
+        cwd=folder,
+        env={**ENVIRONMENT, **STATED, **environment},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        timeout=300,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def here(*words):
+    "(exit code) of a command in this process: for what must not cost an import of torch each time."
+    from ganbook.cli import app
+
+    with pytest.raises(SystemExit) as end:
+        app(list(map(str, words)))
+    return end.value.code
+
+
+def one_sentence(out, err):
+    "Nothing on stdout; on stderr one line that begins with the program's name."
+    said = [line for line in err.splitlines() if line.strip()]
+    assert out == "" and len(said) == 1 and said[0].startswith("ganbook: "), out + err
+    assert "Traceback" not in err
+    return said[0]
+
+
+def photograph(i, height=40, width=48, mode="RGB"):
+    rng = np.random.default_rng(i)
+    coarse = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height)).convert(mode)
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory):
+    "A folder as folders are: formats, sizes, depths and channels mixed, some files broken."
+    folder = tmp_path_factory.mktemp("an album")
+    deep = folder / "Übung 1"
+    deep.mkdir()
+    for i in range(4):
+        photograph(i).save(deep / f"p {i}.jpg")
+        photograph(i, 90, 30).save(deep / f"q{i}.webp")
+    photograph(5, mode="L").save(folder / "grey.png")
+    photograph(6, mode="RGBA").save(folder / "alpha.png")
+    photograph(7, mode="P").save(folder / "palette.gif")
+    upright = Image.Exif()
+    upright[274] = 6
+    photograph(8).save(folder / "turned.jpg", exif=upright)
+    Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40) * 40).save(
+        folder / "16bit.png"
+    )
+    whole = io.BytesIO()
+    photograph(9, 200, 200).save(whole, "JPEG")
+    (folder / "half.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    (folder / "text.jpg").write_text("I am no picture.\n")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "notes.txt").write_text("not looked at\n")
+    return folder
+
+
+# -- good use -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    "A quickstart of three seconds, with what it said."
+    folder = tmp_path_factory.mktemp("first")
+    said = ganbook("quickstart", "--minutes", ".05", "--json", folder=folder)
+    assert said[0] == 0, said
+    return folder, said
+
+
+def test_quickstart_leaves_a_whole_run(first):
+    folder, (_, out, err) = first
+    report, run = json.loads(out), folder / "runs" / "quickstart"
+    kinds = ("config.json", "log.jsonl", "curves.png", "generator.safetensors", "report.json")
+    assert all((run / name).stat().st_size for name in (*kinds, "samples.png"))
+    assert list((run / "samples").glob("*.png")) and list((run / "checkpoints").iterdir())
+    assert json.loads((run / "report.json").read_text(encoding="utf-8")) == report
+    assert report["images"] + report["held_out"] == 1797 and report["against"] == "held-out"
+    distance = report["distance"]
+    assert 0 < distance["floor"] < distance["low"] < distance["value"] < distance["high"]
+    assert report["classes"]["classifier_accuracy"] > 0.95
+    assert "digits: 1797 pictures of 8x8, grey, 10 classes" in err
+    assert "images/s" in err and "Traceback" not in err
+
+
+def test_its_sheet_has_a_readable_row_for_each_class(first):
+    with Image.open(first[0] / "runs" / "quickstart" / "samples.png") as sheet:
+        assert min(sheet.size) >= 480 and sheet.size[0] == sheet.size[1]
+
+
+def test_a_second_quickstart_leaves_the_first_alone(first, tmp_path):
+    from ganbook.cli import free_run
+
+    taken = first[0] / "runs" / "quickstart"
+    before = (taken / "config.json").read_bytes()
+    with free_run(taken) as second, free_run(taken) as third:  # two at once
+        assert [r.folder.name for r in (second, third)] == ["quickstart-2", "quickstart-3"]
+    assert (taken / "config.json").read_bytes() == before
+
+
+def test_generate_writes_a_sheet_or_a_file_each(first, capsys):
+    run = first[0] / "runs" / "quickstart"
+    again = [first[0] / "a.png", first[0] / "b.png"]
+    choice = ("--n", 3, "--label", 7, "--seed", 4)
+    code, out, err = ganbook("generate", run, *choice, "--out", again[0])
+    assert (code, err) == (0, "") and "3 new pictures" in out
+    assert here("generate", run / "generator.safetensors", *choice, "--out", again[1]) == 0
+    capsys.readouterr()
+    assert (
+        again[0].read_bytes() == again[1].read_bytes()
+    )  # the checkpoint and the generator alone say the same
+    assert here("generate", run, "--n", 12, "--out", first[0] / "each", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 12
+    files = sorted(
+        p.relative_to(first[0] / "each").as_posix() for p in (first[0] / "each").rglob("*.png")
+    )
+    assert len(files) == 12 and files[0] == "0/00000.png"
+    with Image.open(first[0] / "each" / files[0]) as picture:
+        assert picture.size == (8, 8)
+
+
+def test_what_is_there_is_not_replaced(first, capsys):
+    run, there = first[0] / "runs" / "quickstart", first[0] / "there.png"
+    there.write_text("mine")
+    for words in (
+        ("generate", run, "--out", there),
+        ("train", "digits", "--out", run, "--steps", 1),
+        ("datasets", "digits", "--out", run),
+    ):
+        assert here(*words) == 2
+        one_sentence(*capsys.readouterr())
+    assert there.read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def trained(album, tmp_path_factory):
+    "Three steps on the album."
+    folder = tmp_path_factory.mktemp("trained")
+    said = ganbook("train", album, "--out", "run", "--steps", 3, "--size", "16x24", folder=folder)
+    return folder / "run", said
+
+
+def test_a_dirty_folder_trains_and_the_broken_files_are_named(trained):
+    run, (code, out, err) = trained
+    assert code == 0 and "13 pictures of 16x24, colour" in err
+    assert "skipped 3 files" in err and "Traceback" not in err
+    assert all(name in err for name in ("half.jpg", "text.jpg", "empty.png"))
+    assert "too few to measure with" in out
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    assert len(report["skipped"]) == 3 and report["measured"] is False and report["step"] == 3
+
+
+def test_resume_goes_on_and_says_when_there_is_nothing_to_do(trained, album, capsys):
+    run, _ = trained
+    assert here("train", album, "--out", run, "--resume") == 2
+    assert "has reached its goal at step 3" in capsys.readouterr().err
+    assert here("train", album, "--out", run, "--resume", "--size", 32) == 2
+    assert "was begun with size (16, 24)" in capsys.readouterr().err
+    assert here("train", album, "--out", run, "--resume", "--steps", 5, "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["step"] == 5 and "going on after step 3" in err
+
+
+def test_evaluate_knows_what_was_trained_on(tmp_path, capsys):
+    pictures = np.stack([np.asarray(photograph(i, 16, 16)) for i in range(140)])
+    np.save(tmp_path / "a.npy", pictures[:70])
+    np.savez(tmp_path / "b.npz", images=pictures[70:].transpose(0, 3, 1, 2))
+    assert here("train", tmp_path / "a.npy", "--out", tmp_path / "run", "--steps", 2) == 0
+    capsys.readouterr()
+    for data, against in (("a.npy", "training"), ("b.npz", "given")):
+        assert here("evaluate", tmp_path / "run", "--data", tmp_path / data, "--json") == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["against"], found["n_real"], found["step"]) == (against, 70, 2)
+        assert found["distance"]["value"] > 0
+    words = ("evaluate", tmp_path / "run", "--data", tmp_path / "a.npy", "--n", 10, "--json")
+    assert here(*words) == 2
+    assert "10 pictures" in capsys.readouterr().err
+
+
+def test_datasets(tmp_path, capsys):
+    assert here("datasets", "--json") == 0
+    names = [card["name"] for card in json.loads(capsys.readouterr().out)["sets"]]
+    assert names == ["digits", "photos", "glyphs", "shapes"]
+    assert here("datasets") == 0 and "CC BY" in capsys.readouterr().out
+    assert here("datasets", "digits", "--out", tmp_path / "d") == 0
+    assert len(list((tmp_path / "d").glob("[0-9]/*.png"))) == 1797
+
+
+# -- interruptions ------------------------------------------------------------------------------
+
+
+def started(words, folder, until):
+    "A process that has come as far as this in what it says."
+    process = subprocess.Popen(
+        command(*words), cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    seen = ""
+    while until not in seen and process.poll() is None:
+        seen += process.stderr.read(1)
+    assert process.poll() is None, seen
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that means Ctrl-C")
+def test_ctrl_c_keeps_all_and_says_how_to_go_on(album, tmp_path, capsys):
+    words = ("train", album, "--out", tmp_path / "run", "--minutes", 5, "--size", 16)
+    process = started(words, tmp_path, "step 2")
+    assert here(*words) == 2  # meanwhile: somebody else wants the folder
+    assert "holds a run already" in one_sentence(*capsys.readouterr())
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "--resume" in said and "Traceback" not in said
+    step = int(sorted((tmp_path / "run" / "checkpoints").iterdir())[-1].name)
+    assert step >= 2 and not (tmp_path / "run" / "report.json").exists()
+    words = ("train", album, "--out", tmp_path / "run", "--resume", "--steps", step + 1, "--json")
+    assert here(*words) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["step"] == step + 1 and f"going on after step {step}" in err
+
+
+def test_a_killed_run_frees_its_folder(album, tmp_path, capsys):
+    words = ("train", album, "--out", tmp_path / "run", "--steps", 10**6, "--size", 16)
+    process = started(words, tmp_path, "step 1")
+    process.kill()
+    process.communicate(timeout=60)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["plan"]["steps"] == 10**6
+    assert here("generate", tmp_path / "run", "--out", tmp_path / "x.png") == 2
+    assert "no checkpoint yet" in one_sentence(*capsys.readouterr())
+    words = ("train", album, "--out", tmp_path / "run", "--resume", "--steps", 2, "--json")
+    assert here(*words) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 2
+
+
+# -- wrong use ----------------------------------------------------------------------------------
+
+
+WRONG = {
+    "quickstart --minutes 0": "--minutes 0: want more than 0",
+    "quickstart --minutes -3": "--minutes -3",
+    "quickstart --minutes nan": "--minutes nan",
+    "quickstart --data nowhere": "nowhere is no folder",
+    "quickstart --seed -1": "--seed",
+    "train": "data",
+    "train one --out r": "1 picture",
+    "train empty --out r": "holds no pictures",
+    "train broken --out r": "none of the 2 pictures",
+    "train one --out r --size 5000": "--size 5000: want 8 to 1024",
+    "train one --out r --size 1e3": "--size 1e3",
+    "train one --out r --channels 2": "--channels 2",
+    "train one --out r --steps 0": "--steps 0",
+    "train one --out r --steps 1 --minutes 1": "want one of them",
+    "train one --out r --resume --force": "want one of them",
+    "train one --out r --resume": "holds no run",
+    "train one --out r --preset magic": "magic",
+    "train one --out r --hold-out 1": "--hold-out 1",
+    "train two --out one.npy --steps 1": "one.npy",
+    "train two --out one.npy/x --steps 1": "one.npy",
+    "train two --out r --device tpu": "tpu",
+    "train one.npy --out r --steps 1": "one.npy",
+    "train objects.npy --out r --steps 1": "never unpickled",
+    "train notes.txt --out r --steps 1": "single file",
+    "generate nowhere --out x.png": "nowhere does not exist",
+    "generate two --out x.png": "no run folder",
+    "generate two/0.png --out x.png": "no generator",
+    "generate nowhere --out x.png --n 0": "--n 0: want at least 1",
+    "generate nowhere --out x.png --n many": "--n",
+    "evaluate nowhere": "--data",
+    "evaluate nowhere --data digits --n 0": "--n 0: want at least 1",
+    "datasets mnist": "no set of the book",
+    "datasets --out x": "name one",
+    "paint": "paint",
+}
+
+
+@pytest.fixture(scope="module")
+def oddities(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("odd")
+    for name in ("empty", "one", "two", "broken"):
+        (folder / name).mkdir()
+    photograph(0).save(folder / "one" / "0.png")
+    for i in range(2):
+        photograph(i).save(folder / "two" / f"{i}.png")
+        (folder / "broken" / f"{i}.jpg").write_text("no picture\n")
+    np.save(folder / "one.npy", np.zeros((16, 16), np.uint8))
+    np.save(folder / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    (folder / "notes.txt").write_text("hello\n")
+    return folder
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_wrong_use_gets_one_sentence_and_2(line, oddities, monkeypatch, capfd):
+    monkeypatch.chdir(oddities)
+    before = sorted(oddities.rglob("*"))
+    assert here(*line.split()) == 2
+    out, err = capfd.readouterr()
+    found = [x for x in err.splitlines() if not x.startswith(("one: ", "two: "))]
+    assert WRONG[line] in one_sentence(out, "\n".join(found))
+    assert sorted(oddities.rglob("*")) == before  # nothing was left behind
+
+
+def test_a_label_that_does_not_exist(first, capsys):
+    run = first[0] / "runs" / "quickstart"
+    assert here("generate", run, "--label", 10, "--out", first[0] / "x.png") == 2
+    assert "'10'" in one_sentence(*capsys.readouterr())
+
+
+def test_in_a_process_it_is_the_same(oddities):
+    code, out, err = ganbook("train", "empty", "--out", "r", folder=oddities)
+    assert code == 2 and "holds no pictures" in one_sentence(out, err)
+    code, out, err = ganbook("quickstart", "--minutes", 0, GANBOOK_TRACEBACK="1")
+    assert code == 1 and "Traceback" in err and "ValueError" in err
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (FloatingPointError("step 7: a loss is not finite"), 1),
+        (MemoryError(), 1),
+        (RuntimeError("odd"), 1),
+        (ValueError("bad"), 2),
+        (PermissionError(13, "Permission denied", "runs"), 2),
+    ],
+)
+def test_errors_on_the_way(error, code, monkeypatch, capsys):
+    def fail(*words, **more):
+        raise error
+
+    monkeypatch.setattr("ganbook.cli.goal", fail)
+    assert here("quickstart") == code
+    one_sentence(*capsys.readouterr())
+
+
+# -- the environment ----------------------------------------------------------------------------
+
+
+def test_doctor(tmp_path):
+    code, out, err = ganbook("doctor", "--json", GANBOOK_DATA=str(tmp_path))
+    checks = {c["name"]: c for c in json.loads(out)["checks"]}
+    assert code == 0 and err == "" and len(checks) == 8, out
+    assert str(tmp_path) in checks["cache"]["found"]
+
+
+def broken(folder, package, line):
+    (folder / package).mkdir()
+    (folder / package / "__init__.py").write_text(line + "\n")
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{ENVIRONMENT['PYTHONPATH']}"}
+
+
+def test_doctor_names_a_broken_pair_and_its_remedy(tmp_path):
+    line = "raise RuntimeError('operator torchvision::nms does not exist')"
+    code, out, err = ganbook("doctor", **broken(tmp_path, "torchvision", line))
+    assert code == 1 and "BAD  pair" in out and "torchvision::nms" in out
+    assert "remedy for pair: pip install --force-reinstall torch torchvision" in out
+    assert "Traceback" not in out + err
+
+
+def test_doctor_works_without_torch_and_the_others_say_so(tmp_path):
+    without = broken(tmp_path, "torch", "raise ModuleNotFoundError(\"No module named 'torch'\")")
+    code, out, err = ganbook("doctor", "--json", **without)
+    assert code == 1 and "Traceback" not in err
+    bad = {c["name"] for c in json.loads(out)["checks"] if not c["ok"]}
+    assert bad == {"pair", "device", "encoders"}
+    code, out, err = ganbook("quickstart", **without)
+    assert code == 1 and "ganbook doctor" in one_sentence(out, err)
+
+
+def test_help_is_quick_and_knows_every_command():
+    began = time.monotonic()
+    code, out, _ = ganbook("--help")
+    took = time.monotonic() - began
+    assert code == 0 and took < 20  # seconds; importing torch is what it must not do
+    assert all(w in out for w in "quickstart train generate evaluate datasets doctor".split())
+    lines = "import sys, ganbook.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", lines], env=ENVIRONMENT).returncode == 0
