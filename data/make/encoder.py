@@ -2,9 +2,9 @@
 
 One thread, seeded; little more than a minute each. Prints held-out accuracy, task by task, and the
 checksums that nbs/04_features.ipynb records in ENCODERS. Of the book's sets only the training part
-of datasets.split(data, .2, seed=0) is seen. Made again on the same machine, the convolutions come out
-bit for bit and the last layer within 1e-7 (its eigenvalue routine rounds differently from run to run),
-so a new file has another checksum: the one that ships is the one recorded.
+of datasets.split(data, .2, seed=0) is seen. Made again on the same machine, the convolutions come
+out bit for bit and the last layer within 1e-7 (its eigenvalue routine rounds differently from run
+to run), so a new file has another checksum: the one that ships is the one recorded.
 """
 
 import argparse
