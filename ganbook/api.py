@@ -298,16 +298,17 @@ class Report:
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #90e5c022
+# %% ../nbs/22_in_one_call.ipynb #dd04d958
 class ImageGAN(Judge):
     "A GAN for pictures: fit, generate, evaluate, save; `gan` holds the players."
     def __repr__(self)->str:
-        c, (height, width) = self.config, self.config.size
-        classes = f"{len(c.classes)} classes" if c.classes else "no classes"
-        return (f"ImageGAN({height}x{width}, channels {c.channels}, {classes}, seed {c.seed}, "
-                f"{self.gan.step} steps)")
+        c = self.config
+        return (f"ImageGAN(size {c.size[0]}x{c.size[1]}, channels {c.channels}, "
+                f"classes {len(c.classes)}, seed {c.seed}, step {self.gan.step})")
 
-    def data(self, source:Any)->Images: return fitting(self.config, source)
+    def data(self, source:Any)->Images: # of this model's size and channels
+        "Read pictures and bring them to what the model was made for, as `fit` does."
+        return fitting(self.config, source)
 
     def evaluate(self,
                  source:Any,       # real pictures, best ones that were not trained on
