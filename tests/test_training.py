@@ -517,8 +517,8 @@ def test_the_panel_raises_what_went_wrong_and_keeps_the_game(tmp_path):
 def test_the_panel_remembers_a_long_run_in_a_thousand_records():
     panel = Panel(iter(()))
     for step in range(1, 5001):
-        panel._remember(Record(step, 1.0, 1.0, 0.0, 0.0, 0.0))
-    steps = [r["step"] for r in panel.history]
+        panel.memory.add(Record(step, 1.0, 1.0, 0.0, 0.0, 0.0))
+    steps = [r["step"] for r in panel.memory.records]
     assert len(steps) <= 1000 and steps[-1] > 4980
     assert len({b - a for a, b in zip(steps, steps[1:], strict=False)}) == 1
-    assert Panel(iter(())).start().join(30).history == []
+    assert Panel(iter(())).start().join(30).memory.records == []
