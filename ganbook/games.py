@@ -231,20 +231,23 @@ def plane_gan(game:Game=nonsaturating,                # what is played
                     for net, rate in zip((G, D), rates, strict=True))
     return GAN(G, D, opt_g, opt_d, lambda n: torch.randn(n, 2), game, penalties, seed=seed)
 
-# %% ../nbs/05_games.ipynb #7786288d
+# %% ../nbs/05_games.ipynb #93db7c77
+_one_thread = threading.RLock()
+
 @contextmanager
 def seeded(*key:int)->Iterator[None]: # torch's global random state is as before afterwards
     "Random numbers addressed by a key such as (seed, step, turn): the same key, the same numbers."
     mixed = 0
     for k in key: mixed = (mixed * 1_000_003 + k + 0x9E3779B9) % 2**63
     gpu = torch.cuda.is_initialized()
-    state, states = torch.get_rng_state(), torch.cuda.get_rng_state_all() if gpu else []
-    torch.default_generator.manual_seed(mixed)
-    if gpu: torch.cuda.manual_seed_all(mixed)
-    try: yield
-    finally:
-        torch.set_rng_state(state)
-        if gpu: torch.cuda.set_rng_state_all(states)
+    with _one_thread: # the state is global: a game in another thread waits for its turn
+        state, states = torch.get_rng_state(), torch.cuda.get_rng_state_all() if gpu else []
+        torch.default_generator.manual_seed(mixed)
+        if gpu: torch.cuda.manual_seed_all(mixed)
+        try: yield
+        finally:
+            torch.set_rng_state(state)
+            if gpu: torch.cuda.set_rng_state_all(states)
 
 # %% ../nbs/05_games.ipynb #f9923626
 COLOURS = {"real": "#1a1a1a", "fake": "#d6006c", "critic": "BrBG"}
@@ -282,40 +285,46 @@ class Record:
     fake_score:float # mean score of fakes, before D's step
     term:float=0.    # G's extra term
 
-# %% ../nbs/05_games.ipynb #dafc3aa1
+# %% ../nbs/05_games.ipynb #962cf205
 def deal(gan:GAN, # for its latent and its engine
          batches:Iterable[tuple[Tensor, ...]], # of (real, *conditions), each process its own share
+         turn:int=0, # of the round; another turn, other noise
         )->list[Part]: # the same batches with fresh noise, on the device
     "Noise for each batch, drawn for all processes at once and shared out."
     share, parts = gan.engine.process_index, []
-    for real, *conditions in batches:
-        n = len(real)
-        z = gan.latent(n * gan.engine.num_processes)[share * n:(share + 1) * n]
-        parts.append(tuple(x.to(gan.engine.device) for x in (real, z, *conditions)))
+    with seeded(gan.seed, gan.step, turn): # the same in all processes
+        for real, *conditions in batches:
+            n = len(real)
+            z = gan.latent(n * gan.engine.num_processes)[share * n:(share + 1) * n]
+            parts.append(tuple(x.to(gan.engine.device) for x in (real, z, *conditions)))
     return parts
 
-# %% ../nbs/05_games.ipynb #b0e58571
+# %% ../nbs/05_games.ipynb #96e8b169
 def play(gan:GAN, # changed in place; goes on from gan.step
          batches:Iterable[tuple[Tensor, ...]], # (real, *conditions); n_critic * accumulate a round
          n_critic:int=1,   # discriminator steps a round
          accumulate:int=1, # batches whose gradients are added up for one step
         )->Iterator[Record]: # a record a round, for ever or until the batches do not make a round
     "The game: D moves, then G, and the caller is told; all else is the caller's `for`."
-    batches = iter(batches)
+    if n_critic < 1 or accumulate < 1:
+        raise ValueError(f"n_critic {n_critic} and accumulate {accumulate}: want 1 or more of each")
+    batches, share = iter(batches), gan.engine.process_index
     while True:
         drawn = list(islice(batches, n_critic * accumulate))
         if len(drawn) < n_critic * accumulate: return
         for turn in range(n_critic):
             mine = drawn[turn * accumulate:(turn + 1) * accumulate]
-            with seeded(gan.seed, gan.step, turn): d = d_step(gan, deal(gan, mine))
-        with seeded(gan.seed, gan.step, n_critic): g = g_step(gan, deal(gan, mine))
+            parts = deal(gan, mine, turn)
+            with seeded(gan.seed, gan.step, turn, share): d = d_step(gan, parts)
+        parts = deal(gan, mine, n_critic)
+        with seeded(gan.seed, gan.step, n_critic, share): g = g_step(gan, parts)
         gan.step += 1
         marks = gan.engine.reduce(torch.cat([d, g]), "mean").tolist() # over all processes
         d_loss, penalty, real, fake, g_loss, term = marks
         if not math.isfinite(d_loss + g_loss + penalty + term):
             raise FloatingPointError(
                 f"step {gan.step}: a loss is not finite (D {d_loss:g}, G {g_loss:g}, penalty "
-                f"{penalty:g}); go back to the last checkpoint and try a lower learning rate")
+                f"{penalty:g}); start anew with a lower learning rate or a stronger penalty")
         yield Record(gan.step, d_loss, g_loss, penalty, real, fake, term)
 
 # %% ../nbs/05_games.ipynb #11b8cd58
