@@ -13,7 +13,7 @@ __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 
            'look_at_versions', 'look_at_device', 'look_at_threads', 'look_at_memory', 'look_at_disk',
            'look_at_encoders', 'look_at_cache', 'doctor']
 
-# %% ../nbs/23_your_images.ipynb #3ef6e812
+# %% ../nbs/23_your_images.ipynb #293a8b53
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -36,6 +36,7 @@ import warnings
 import typer
 from typer.core import TyperGroup
 
+# %% ../nbs/23_your_images.ipynb #77aa21e7
 if TYPE_CHECKING:
     from ganbook.api import ImageGAN
     from ganbook.datasets import Images
@@ -358,7 +359,7 @@ def numbers(gan:"ImageGAN",     # trained
         lines += more
     return value, lines
 
-# %% ../nbs/23_your_images.ipynb #5a3fe22e
+# %% ../nbs/23_your_images.ipynb #31a2a1ad
 def conclude(job:Job)->tuple[dict[str, Any], list[str]]: # for programs, for people
     "Measure, write report.json, and say where everything is."
     from ganbook.training import write_json
@@ -370,7 +371,8 @@ def conclude(job:Job)->tuple[dict[str, Any], list[str]]: # for programs, for peo
              "seconds": round(time.monotonic() - job.began, 1), **measured,
              "skipped": [{"path": p, "reason": r} for p, r in job.train.skipped]}
     write_json(run.report, plain(value))
-    rows = f", a row for each of {_many(len(gan.config.classes), 'class')}" * bool(gan.config.classes)
+    classes = len(gan.config.classes)
+    rows = f", a row for each of {_many(classes, 'class')}" if classes else ""
     return value, [f"Done: {_many(gan.gan.step, 'step')}; everything is in {run.folder}:",
                    f"  samples.png             new pictures{rows}",
                    "  samples/, curves.png    how they came about; losses and scores",
@@ -540,13 +542,14 @@ def _go_on(out:Path, plan:Plan, wish:dict[str, Any], device:str)->tuple[dict[str
         fit(job)
         return conclude(job)
 
-# %% ../nbs/23_your_images.ipynb #44790c27
+# %% ../nbs/23_your_images.ipynb #d901e58e
 def _same(out:Path, gan:"ImageGAN", wish:dict[str, Any])->None:
     "Refuse options that contradict a run which is gone on with."
     from ganbook.api import PRESETS
     c = gan.config
     preset = next((k for k, v in PRESETS.items() if v == c.recipe), "of its own")
-    kept = dict(size=c.size, channels=c.channels, preset=preset, labels=bool(c.classes), seed=c.seed)
+    kept = dict(size=c.size, channels=c.channels, preset=preset, labels=bool(c.classes),
+                seed=c.seed)
     for key, value in wish.items():
         if value is not None and value != kept[key]:
             raise ValueError(f"{out} was begun with {key} {kept[key]}, now it is {value}: "
