@@ -26,7 +26,7 @@ def widths(width:int,   # channels at the finest level
     "Channels a level: the coarser the grid, the more channels."
     return [width * min(2**i, most) for i in range(count)]
 
-# %% ../nbs/06_networks.ipynb #2bd102db
+# %% ../nbs/06_networks.ipynb #2e82fe44
 def as_size(size:int|tuple[int, int], # pixels, or (height, width)
            )->tuple[int, int]:        # (height, width)
     "A size given as a number or as (height, width), 8 to 1024 pixels a side."
@@ -35,17 +35,18 @@ def as_size(size:int|tuple[int, int], # pixels, or (height, width)
     except (TypeError, ValueError):
         raise ValueError(f"size {size!r}: want whole pixels, such as 32 or (28, 40)") from None
     if not (8 <= height <= 1024 and 8 <= width <= 1024):
-        raise ValueError(f"size {height}x{width}: want 8 to 1024 pixels a side; resize the pictures first")
+        raise ValueError(f"size {height}x{width}: want 8 to 1024 pixels a side; "
+                         "resize the pictures first")
     return height, width
 
 def levels(size:tuple[int, int], # (height, width) in pixels
-          )->int:                # at least 2; how often the short side is halved until 4 to 7 are left
+          )->int:                # at least 2; halvings of the short side until 4 to 7 are left
     "Depth of both networks: each level doubles (generator) or halves (discriminator) the picture."
     return max(2, int(math.log2(min(size) / 4)))
 
-# %% ../nbs/06_networks.ipynb #5aca3c63
+# %% ../nbs/06_networks.ipynb #8786c9fe
 class ConvUp(Module):
-    "Twice the size by a 4x4 transposed convolution with stride 2 behind BatchNorm and ReLU (DCGAN)."
+    "Twice the size by a 4x4 transposed convolution, stride 2, behind BatchNorm and ReLU (DCGAN)."
     def __init__(self, c_in:int, c_out:int):
         super().__init__()
         self.norm, self.conv = nn.BatchNorm2d(c_in), nn.ConvTranspose2d(c_in, c_out, 4, 2, 1)
@@ -54,9 +55,9 @@ class ConvUp(Module):
                )->Tensor:       # (n, c_out, 2h, 2w)
         return self.conv(F.relu(self.norm(x)))
 
-# %% ../nbs/06_networks.ipynb #5860f19d
+# %% ../nbs/06_networks.ipynb #4f30c518
 class ResidualUp(Module):
-    "Twice the size: two 3x3 convolutions with BatchNorm beside a plain shortcut (as in SNGAN's generator)."
+    "Twice the size: two 3x3 convolutions with BatchNorm beside a plain shortcut (as in SNGAN)."
     def __init__(self, c_in:int, c_out:int):
         super().__init__()
         self.norm1, self.conv1 = nn.BatchNorm2d(c_in), nn.Conv2d(c_in, c_out, 3, padding=1)
@@ -93,12 +94,13 @@ class ResidualDown(Module):
         h = self.conv2(F.leaky_relu(self.conv1(x), .2))
         return F.leaky_relu(F.avg_pool2d(h, 2) + self.short(F.avg_pool2d(x, 2)), .2)
 
-# %% ../nbs/06_networks.ipynb #bf26b7d1
+# %% ../nbs/06_networks.ipynb #9403fb0a
 @torch.no_grad()
 def initialise(model:Module, # changed in place
                last:Module,  # its output layer
               )->None:
-    "Start with weights of variance 2 / fan-in (He et al. 2015), 1 / fan-in in the output layer, and biases of zero."
+    """Start with weights of variance 2 / fan-in (He et al. 2015), 1 / fan-in in the output layer,
+    and biases of zero."""
     for m in model.modules():
         if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             fan:float = m.weight[0].numel()
@@ -106,31 +108,32 @@ def initialise(model:Module, # changed in place
             m.weight.normal_(0, math.sqrt((1 if m is last else 2) / fan))
             if m.bias is not None: m.bias.zero_()
 
-# %% ../nbs/06_networks.ipynb #fc8ed3fd
+# %% ../nbs/06_networks.ipynb #085e41e0
 def normalise(model:Module, # changed in place
              )->Module:     # the same model
-    "Spectral normalisation of every convolution, linear layer and embedding: largest singular value one."
+    "Divide each convolution, linear layer and embedding by its largest singular value, always."
     for m in list(model.modules()):
         if isinstance(m, nn.Conv2d | nn.Linear | nn.Embedding): spectral_norm(m)
     return model
 
-# %% ../nbs/06_networks.ipynb #b394de07
+# %% ../nbs/06_networks.ipynb #7aafc945
 def _embedded(embed:nn.Embedding|None, label:Tensor|None)->Tensor|None:
     "The vectors of the labels; a network with classes must be given labels, one without must not."
-    if (embed is None) == (label is None): return None if embed is None or label is None else embed(label)
+    if embed is not None and label is not None: return embed(label)
+    if embed is None and label is None: return None
     raise ValueError("this network has no classes: leave the labels out" if embed is None else
                      "this network has classes: pass a label for each sample")
 
-# %% ../nbs/06_networks.ipynb #4ca13598
+# %% ../nbs/06_networks.ipynb #574b1bd7
 class Generator(Module):
-    "From a noise vector to a picture: a linear layer makes a small grid, each level doubles it, tanh ends it."
+    "From noise to a picture: a linear layer makes a small grid, each level doubles it, then tanh."
     def __init__(self,
                  size:int|tuple[int, int]=32,  # pixels, or (height, width)
                  channels:int=1,               # 1 grey, 3 colour, 4 with alpha
                  latent_dim:int=64,            # length of the noise vector
                  width:int=16,                 # channels at the finest level
                  classes:int=0,                # number of classes; 0: no labels
-                 block:Callable[[int, int], Module]=ResidualUp, # (c_in, c_out) -> a module that doubles the size
+                 block:Callable[[int, int], Module]=ResidualUp, # (c_in, c_out) -> doubles the size
                 ):
         super().__init__()
         self.size, self.latent_dim, self.classes = as_size(size), latent_dim, classes
@@ -138,8 +141,10 @@ class Generator(Module):
         *_, self.wide = ws = widths(width, depth)
         self.grid = tuple(-(-s // 2**depth) for s in self.size)
         self.embed = nn.Embedding(classes, latent_dim) if classes else None
-        self.first = nn.Linear(latent_dim * (2 if classes else 1), self.wide * self.grid[0] * self.grid[1])
-        self.blocks = nn.Sequential(*(block(a, b) for a, b in zip(ws[:0:-1], ws[-2::-1], strict=True)))
+        inputs = latent_dim * (2 if classes else 1)
+        self.first = nn.Linear(inputs, self.wide * self.grid[0] * self.grid[1])
+        pairs = zip(ws[:0:-1], ws[-2::-1], strict=True) # coarse to fine
+        self.blocks = nn.Sequential(*(block(a, b) for a, b in pairs))
         self.norm, self.last = nn.BatchNorm2d(width), nn.ConvTranspose2d(width, channels, 4, 2, 1)
         initialise(self, last=self.last)
 
@@ -153,7 +158,7 @@ class Generator(Module):
         top, left = ((a - b) // 2 for a, b in zip(x.shape[2:], self.size, strict=True))
         return x[:, :, top:top + self.size[0], left:left + self.size[1]]
 
-# %% ../nbs/06_networks.ipynb #208ae260
+# %% ../nbs/06_networks.ipynb #a50838a8
 class Discriminator(Module):
     "From a picture to one score: each level halves the grid, a linear layer reads what is left."
     def __init__(self,
@@ -161,15 +166,16 @@ class Discriminator(Module):
                  channels:int=1,               # 1 grey, 3 colour, 4 with alpha
                  width:int=16,                 # channels at the finest level
                  classes:int=0,                # number of classes; 0: no labels
-                 block:Callable[[int, int], Module]=ConvDown, # (c_in, c_out) -> a module that halves the size
-                 spectral:bool=False,          # spectral normalisation of every layer (Miyato et al. 2018)
+                 block:Callable[[int, int], Module]=ConvDown, # (c_in, c_out) -> halves the size
+                 spectral:bool=False,          # normalise every layer (Miyato et al. 2018)
                 ):
         super().__init__()
         self.size = as_size(size)
         depth = levels(self.size)
         ws = widths(width, depth)
         left = [s // 2**depth for s in self.size]
-        self.blocks = nn.Sequential(*(block(a, b) for a, b in zip([channels, *ws], ws, strict=False)))
+        pairs = zip([channels, *ws[:-1]], ws, strict=True) # fine to coarse
+        self.blocks = nn.Sequential(*(block(a, b) for a, b in pairs))
         self.head = nn.Linear(ws[-1] * left[0] * left[1], 1)
         self.embed = nn.Embedding(classes, self.head.in_features) if classes else None
         initialise(self, last=self.head)

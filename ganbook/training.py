@@ -34,7 +34,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .games import GAN, OneProcess, Record
 
-# %% ../nbs/07_training.ipynb #6fcc88c0
+# %% ../nbs/07_training.ipynb #baf3daa2
 Weights = tuple[Tensor, ...] | list[Tensor]
 
 @torch.no_grad()
@@ -47,7 +47,7 @@ def ramp(average:Weights,  # of the average, changed in place
 
 def averaged(G:Module,       # followed
             )->AveragedModel: # a copy; `.module` is a generator like G
-    "A running average of the weights of G: smoother pictures than any single moment of the game gives."
+    "A running average of the weights of G, better than any single moment of the game."
     return AveragedModel(G, multi_avg_fn=ramp)
 
 # %% ../nbs/07_training.ipynb #e3219d35
@@ -60,9 +60,9 @@ def averaging(records:Iterable[Record], # of a game in play
         average.update_parameters(gan.engine.unwrap_model(gan.G))
         yield record
 
-# %% ../nbs/07_training.ipynb #f01f826c
+# %% ../nbs/07_training.ipynb #96032ac8
 @torch.no_grad()
-def refresh_norm(G:Module,                            # changed in place: statistics only; left in evaluation mode
+def refresh_norm(G:Module,                            # its statistics change; left in eval mode
                  inputs:Iterable[tuple[Tensor, ...]], # of (z, *conditions), some twenty batches
                 )->Module:                            # the same G
     "Measure BatchNorm's statistics anew: averaged weights need the statistics of averaged weights."
@@ -77,7 +77,7 @@ def refresh_norm(G:Module,                            # changed in place: statis
     for m, momentum in zip(norms, before, strict=True): m.momentum = momentum
     return G.eval()
 
-# %% ../nbs/07_training.ipynb #738cc931
+# %% ../nbs/07_training.ipynb #7b57a306
 def until(records:Iterable[Record],        # of a game in play
           steps:int|None=None,             # stop after the record with this step
           minutes:float|None=None,         # or after this much time on the clock
@@ -89,16 +89,18 @@ def until(records:Iterable[Record],        # of a game in play
     for record in records:
         yield record
         if steps is not None and record.step >= steps: return
-        over = bool(asked and asked.is_set()) or (minutes is not None and time.monotonic() - start >= 60 * minutes)
-        if many:
+        late = minutes is not None and time.monotonic() - start >= 60 * minutes
+        over = late or bool(asked and asked.is_set())
+        if many and engine is not None:
             if record.step % 10: continue
-            over = engine.reduce(torch.tensor(float(over), device=engine.device), "sum").item() > 0 # type: ignore[union-attr]
+            vote = torch.tensor(float(over), device=engine.device)
+            over = engine.reduce(vote, "sum").item() > 0
         if over: return
 
-# %% ../nbs/07_training.ipynb #df5b6a1b
+# %% ../nbs/07_training.ipynb #0213ae3e
 @contextmanager
 def interruptible()->Iterator[threading.Event]: # set once somebody asked to stop
-    "Turn the first Ctrl-C (or a polite kill) into an event that is looked at between two steps; the second interrupts."
+    "Turn the first Ctrl-C (or a polite kill) into an event; the second one interrupts."
     asked = threading.Event()
     def ask(number:int, frame:Any)->None:
         if asked.is_set(): raise KeyboardInterrupt
@@ -117,34 +119,38 @@ def _write(path:Path, write:Callable[[Path], Any])->None:
     write(path)
     with open(path, "rb+") as f: os.fsync(f.fileno())
 
-# %% ../nbs/07_training.ipynb #47182448
+# %% ../nbs/07_training.ipynb #72c2dec4
 def write_json(path:Path, # replaced if it exists
                value:Any, # of numbers, strings, lists, dicts
               )->None:
     "Write JSON atomically: readers see the old file or the new one, never half of it."
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        _write(partial, lambda p: p.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8"))
+        text = json.dumps(value, indent=1) + "\n"
+        _write(partial, lambda p: p.write_text(text, encoding="utf-8"))
         os.replace(partial, path)
     finally: partial.unlink(missing_ok=True)
 
-# %% ../nbs/07_training.ipynb #e277c142
+# %% ../nbs/07_training.ipynb #b30ad86e
 def save_checkpoint(gan:GAN,               # both networks, both optimisers, the step
                     average:AveragedModel, # the averaged generator
                     folder:str|Path,       # of checkpoints; each is a sub-folder named by its step
                     keep:int=2,            # older ones are removed
                    )->Path:                # the new checkpoint
-    "Write everything that the next step depends on, beside its final place first, then rename: all or nothing."
+    "Write all that the next step depends on, beside its place first, then rename: all or nothing."
     from safetensors.torch import save_file
     folder = Path(folder)
-    final, partial = folder / f"{gan.step:08d}", folder / f".partial-{gan.step:08d}-{os.getpid()}"
+    final = folder / f"{gan.step:08d}"
+    partial = folder / f".partial-{final.name}-{os.getpid()}"
     weights = {f"{k}.{n}": t.detach().contiguous() for k, m in _modules(gan, average).items()
                for n, t in m.state_dict().items()}
-    state = dict(opt_g=gan.opt_g.state_dict(), opt_d=gan.opt_d.state_dict(), step=gan.step, seed=gan.seed)
+    state = dict(opt_g=gan.opt_g.state_dict(), opt_d=gan.opt_d.state_dict(),
+                 step=gan.step, seed=gan.seed)
     if not _finite([weights, state]):
-        raise FloatingPointError(f"step {gan.step}: a weight or an optimiser's moment is not finite, so no checkpoint "
-                                 "is written; go back to the last one and try a lower learning rate")
-    for left in folder.glob(".partial-*"): shutil.rmtree(left, ignore_errors=True) # of a process that was killed
+        raise FloatingPointError(f"step {gan.step}: a weight or an optimiser's moment is not "
+                                 "finite, so no checkpoint is written; go back to the last "
+                                 "one and try a lower learning rate")
+    for left in folder.glob(".partial-*"): shutil.rmtree(left, ignore_errors=True) # of a killed one
     try:
         partial.mkdir(parents=True)
         _write(partial / "weights.safetensors", lambda p: save_file(weights, p))
@@ -161,7 +167,7 @@ def checkpoints(folder:str|Path, # of a run
     folder = Path(folder)
     return sorted(p for p in folder.iterdir() if p.name.isdigit()) if folder.is_dir() else []
 
-# %% ../nbs/07_training.ipynb #4b3a5bd5
+# %% ../nbs/07_training.ipynb #caf5173a
 def _modules(gan:GAN, average:AveragedModel)->dict[str, Module]:
     "What has weights, by the name that it has in a checkpoint."
     return dict(G=gan.engine.unwrap_model(gan.G), D=gan.engine.unwrap_model(gan.D), average=average)
@@ -170,9 +176,10 @@ def _finite(value:Any)->bool:
     "Is every floating-point tensor in nested dicts and lists finite?"
     if isinstance(value, dict): value = list(value.values())
     if isinstance(value, list): return all(_finite(v) for v in value)
-    return not (isinstance(value, Tensor) and value.is_floating_point()) or bool(value.isfinite().all())
+    if not isinstance(value, Tensor) or not value.is_floating_point(): return True
+    return bool(value.isfinite().all())
 
-# %% ../nbs/07_training.ipynb #e3ee26e6
+# %% ../nbs/07_training.ipynb #bd161419
 def load_checkpoint(gan:GAN,               # changed in place: weights, optimisers, step
                     average:AveragedModel, # changed in place
                     folder:str|Path,       # of checkpoints
@@ -184,34 +191,39 @@ def load_checkpoint(gan:GAN,               # changed in place: weights, optimise
             warnings.warn(f"{path} cannot be read ({e}); trying the one before", stacklevel=2)
             continue
         if state["seed"] != gan.seed:
-            raise ValueError(f"{path} was trained with seed {state['seed']}, not {gan.seed}: resume with the same seed")
+            raise ValueError(f"{path} was trained with seed {state['seed']}, not {gan.seed}: "
+                             "resume with the same seed")
         parts = {key: {n[len(key) + 1:]: t for n, t in weights.items() if n.startswith(key + ".")}
                  for key in ("G", "D", "average")}
         for key, module in _modules(gan, average).items():
             if _shapes(module.state_dict()) != _shapes(parts[key]):
-                raise ValueError(f"{path} holds another {key}: make the networks as they were when it was written")
+                raise ValueError(f"{path} holds another {key}: make the networks as they were "
+                                 "when it was written")
         for key, module in _modules(gan, average).items(): module.load_state_dict(parts[key])
         gan.opt_g.load_state_dict(state["opt_g"])
         gan.opt_d.load_state_dict(state["opt_d"])
         gan.step = state["step"]
         return path
-    raise ValueError(f"no checkpoint in {folder} that can be read: nothing to resume; start the run without resume")
+    raise ValueError(f"no checkpoint in {folder} that can be read: nothing to resume; "
+                     "start the run without resume")
 
-# %% ../nbs/07_training.ipynb #fc738454
+# %% ../nbs/07_training.ipynb #cf318d26
 def _read_checkpoint(path:Path)->tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors.torch import load_file
-    return load_file(path / "weights.safetensors"), torch.load(path / "state.pt", weights_only=True, map_location="cpu")
+    state = torch.load(path / "state.pt", weights_only=True, map_location="cpu")
+    return load_file(path / "weights.safetensors"), state
 
-def _shapes(weights:dict[str, Tensor])->dict[str, torch.Size]: return {n: t.shape for n, t in weights.items()}
+def _shapes(weights:dict[str, Tensor])->dict[str, torch.Size]:
+    return {n: t.shape for n, t in weights.items()}
 
-# %% ../nbs/07_training.ipynb #d68a4d73
+# %% ../nbs/07_training.ipynb #f8e8248d
 def checkpointed(records:Iterable[Record], # of a game in play
                  gan:GAN,                  # what is saved
                  average:AveragedModel,    # and its average
                  folder:str|Path,          # of checkpoints
                  seconds:float=30,         # about how often
                 )->Iterator[Record]:
-    "Pass the records on, saving now and then, at the end, and when the caller stops; never after an error."
+    "Pass the records on; save now and then, at the end, when the caller stops; not after an error."
     saved, step, main = time.monotonic(), gan.step, gan.engine.process_index == 0
     try:
         for record in records:
@@ -224,13 +236,13 @@ def checkpointed(records:Iterable[Record], # of a game in play
         raise
     if main and gan.step != step: save_checkpoint(gan, average, folder)
 
-# %% ../nbs/07_training.ipynb #5e8438d4
+# %% ../nbs/07_training.ipynb #2a196aab
 def logged(records:Iterable[Record], # of a game in play
            path:str|Path,            # log.jsonl, a record a line
            every:int=10,             # which steps are written: those it divides
            main:bool=True,           # False in all processes but the first
           )->Iterator[Record]:
-    "Pass the records on, and write each tenth to the log. After a resume, lines beyond the checkpoint are replaced."
+    "Pass the records on, and log each tenth; what a resume plays again is dropped."
     file, start = None, time.monotonic()
     try:
         for record in records:
@@ -238,7 +250,8 @@ def logged(records:Iterable[Record], # of a game in play
                 file, earlier = _reopen(Path(path), record.step)
                 start -= earlier
             if file is not None and record.step % every == 0:
-                file.write(json.dumps({**asdict(record), "seconds": round(time.monotonic() - start, 3)}) + "\n")
+                seconds = round(time.monotonic() - start, 3)
+                file.write(json.dumps({**asdict(record), "seconds": seconds}) + "\n")
                 file.flush()
             yield record
     finally:
@@ -248,14 +261,15 @@ def read_log(path:str|Path,              # log.jsonl; one that does not exist is
             )->list[dict[str, float]]:   # a dict a record; a half-written last line is left out
     "Read a log.jsonl."
     path, records = Path(path), []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
         try: records.append(json.loads(line))
         except json.JSONDecodeError: break
     return records
 
-# %% ../nbs/07_training.ipynb #f9a9780e
+# %% ../nbs/07_training.ipynb #91c53365
 def _reopen(path:Path, step:int)->tuple[Any, float]:
-    "The log, open for appending, without the lines from `step` on; and the seconds that it has seen."
+    "The log, open for appending, without the lines from `step` on; and the seconds it has seen."
     kept = [r for r in read_log(path) if r["step"] < step]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -263,7 +277,7 @@ def _reopen(path:Path, step:int)->tuple[Any, float]:
     os.replace(partial, path)
     return open(path, "a", encoding="utf-8"), kept[-1].get("seconds", 0.) if kept else 0.
 
-# %% ../nbs/07_training.ipynb #604510c2
+# %% ../nbs/07_training.ipynb #ceacd092
 def draw_curves(log:list[dict[str, float]], # records as `read_log` gives them
                 path:str|Path|None=None,    # where to write a PNG; None: only return the figure
                )->Any:                      # a matplotlib figure
@@ -273,7 +287,8 @@ def draw_curves(log:list[dict[str, float]], # records as `read_log` gives them
     panels = figure.subplots(1, 2)
     steps = [r["step"] for r in log]
     pairs = (("loss", (("d_loss", "D", "tab:purple"), ("g_loss", "G", "tab:orange"))),
-             ("mean score (logit)", (("real_score", "real", "tab:blue"), ("fake_score", "fake", "tab:orange"))))
+             ("mean score (logit)", (("real_score", "real", "tab:blue"),
+                                     ("fake_score", "fake", "tab:orange"))))
     for ax, (label, lines) in zip(panels, pairs, strict=True):
         for key, name, colour in lines:
             values = [r[key] for r in log]
@@ -293,7 +308,7 @@ def smooth(values:list[float], # in order
     starts = [max(0, i - window) for i in range(1, len(sums))]
     return [(sums[i] - sums[a]) / (i - a) for i, a in enumerate(starts, 1)]
 
-# %% ../nbs/07_training.ipynb #6f9a4a3e
+# %% ../nbs/07_training.ipynb #8fd29838
 def progress(records:Iterable[Record], # of a game in play
              batch_size:int,           # real images a step, for images/s
              steps:int|None=None,      # the goal, if it is a number of steps
@@ -306,18 +321,21 @@ def progress(records:Iterable[Record], # of a game in play
         return
     from tqdm import tqdm
     timed = steps is None and minutes is not None
-    total, start, done, shown = (60 * minutes if timed else steps), time.monotonic(), 0, 0. # type: ignore[operator]
-    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"
-    with tqdm(total=total, bar_format=form if total else None, file=sys.stderr, desc="training", dynamic_ncols=True) as bar:
+    total = 60 * minutes if minutes is not None and timed else steps
+    start, done, shown = time.monotonic(), 0, 0.
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}" if total else None
+    with tqdm(total=total, bar_format=form, file=sys.stderr, desc="training",
+              dynamic_ncols=True) as bar:
         for record in records:
             done += 1
             now = time.monotonic() - start
-            if done == 1 and not timed: bar.initial = record.step - 1 # resumed: the rate counts from here
+            if done == 1 and not timed: bar.initial = record.step - 1 # after a resume
             if now - shown > .2 or done == 1 or record.step == steps:
                 shown = now
                 bar.n = min(now, bar.total) if timed else record.step
-                bar.set_postfix_str(f"step {record.step}, D {record.d_loss:.3f}, G {record.g_loss:.3f}, "
-                                    f"{done * batch_size / max(now, 1e-9):.0f} images/s", refresh=True)
+                speed = done * batch_size / max(now, 1e-9)
+                bar.set_postfix_str(f"step {record.step}, D {record.d_loss:.3f}, "
+                                    f"G {record.g_loss:.3f}, {speed:.0f} images/s", refresh=True)
             yield record
         if timed: bar.n = bar.total
 
@@ -336,10 +354,10 @@ def sampled(records:Iterable[Record],    # of a game in play
             due = max(due + seconds, 1.25 * (time.monotonic() - start))
         yield record
 
-# %% ../nbs/07_training.ipynb #778ba09c
+# %% ../nbs/07_training.ipynb #907afbe6
 def save_generator(G:Module,                # the averaged generator
                    path:str|Path,           # generator.safetensors
-                   metadata:dict[str, Any], # what it takes to build it again; kept as JSON inside the file
+                   metadata:dict[str, Any], # what it takes to build it again; kept as JSON inside
                   )->None:
     "Write a generator's weights, atomically, with what it takes to build it again."
     from safetensors.torch import save_file
@@ -357,34 +375,39 @@ def load_generator(path:str|Path, # written by `save_generator`
     from safetensors import safe_open
     try:
         with safe_open(path, "pt") as f:
-            return json.loads(f.metadata()["ganbook"]), {n: f.get_tensor(n) for n in f.keys()} # noqa: SIM118
+            weights = {n: f.get_tensor(n) for n in f.keys()} # noqa: SIM118
+            return json.loads(f.metadata()["ganbook"]), weights
     except Exception as e:
-        raise ValueError(f"{path} is no generator that ganbook wrote ({e}): name a generator.safetensors or a run folder") from None
+        raise ValueError(f"{path} is no generator that ganbook wrote ({e}): "
+                         "name a generator.safetensors or a run folder") from None
 
-# %% ../nbs/07_training.ipynb #f8e2049d
+# %% ../nbs/07_training.ipynb #64edd5aa
 class RunPaths:
     "What lies where in a run folder."
     def __init__(self, folder:str|Path): # it need not exist
         self.folder = Path(folder)
-        self.config, self.log, self.curves = (self.folder / n for n in ("config.json", "log.jsonl", "curves.png"))
+        self.config, self.log = self.folder / "config.json", self.folder / "log.jsonl"
         self.checkpoints, self.samples = self.folder / "checkpoints", self.folder / "samples"
-        self.generator, self.report = self.folder / "generator.safetensors", self.folder / "report.json"
+        self.curves, self.report = self.folder / "curves.png", self.folder / "report.json"
+        self.generator = self.folder / "generator.safetensors"
 
     def used(self)->bool: # hidden files do not count
         "Is anything in the folder?"
-        return self.folder.is_dir() and any(not p.name.startswith(".") for p in self.folder.iterdir())
+        if not self.folder.is_dir(): return False
+        return any(not p.name.startswith(".") for p in self.folder.iterdir())
 
     def clear(self)->None:
         "Remove the run, and nothing else."
         for p in (self.checkpoints, self.samples): shutil.rmtree(p, ignore_errors=True)
-        for p in (self.config, self.log, self.curves, self.generator, self.report): p.unlink(missing_ok=True)
+        for p in (self.config, self.log, self.curves, self.generator, self.report):
+            p.unlink(missing_ok=True)
 
     def sweep(self)->None:
         "Remove what a killed process half wrote."
         for name in (self.config.name, self.log.name, self.generator.name):
             for left in self.folder.glob(f".{name}.*"): left.unlink(missing_ok=True)
 
-# %% ../nbs/07_training.ipynb #7ec8b135
+# %% ../nbs/07_training.ipynb #ef1eeced
 def _locked(folder:Path)->Any: # the lock, held
     "Make the folder and hold its lock, or say why not."
     import filelock
@@ -393,14 +416,16 @@ def _locked(folder:Path)->Any: # the lock, held
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout:
-        raise ValueError(f"{folder} is in use by another process: wait for it, or choose another folder") from None
+        raise ValueError(f"{folder} is in use by another process: "
+                         "wait for it, or choose another folder") from None
     except OSError as e:
-        raise OSError(f"{folder} cannot be written ({e.strerror or e}): choose another folder") from None
+        raise OSError(f"{folder} cannot be written ({e.strerror or e}): "
+                      "choose another folder") from None
     return lock
 
-# %% ../nbs/07_training.ipynb #cf9c0cf8
+# %% ../nbs/07_training.ipynb #fc9190a2
 class RunFolder(RunPaths):
-    "A run folder that is entered with `with`, held by one process at a time, and never overwritten by accident."
+    "A run folder, entered with `with`, held by one process, never overwritten by accident."
     def __init__(self,
                  folder:str|Path,   # made if missing
                  resume:bool=False, # an existing run is gone on with
@@ -417,7 +442,8 @@ class RunFolder(RunPaths):
         if used and not self.config.exists():
             raise ValueError(f"{self.folder} holds other files and is no run: name a new folder")
         if used and not (self.resume or self.force):
-            raise ValueError(f"{self.folder} holds a run already: resume it, choose another folder, or force it to be replaced")
+            raise ValueError(f"{self.folder} holds a run already: resume it, choose another "
+                             "folder, or force it to be replaced")
         self._lock = _locked(self.folder)
         self.sweep()
         if used and self.force and not self.resume: self.clear()
@@ -426,7 +452,7 @@ class RunFolder(RunPaths):
     def __exit__(self, *error:object)->None:
         if self._lock is not None: self._lock.release()
 
-# %% ../nbs/07_training.ipynb #e06e645b
+# %% ../nbs/07_training.ipynb #33e3b0c0
 def fingerprint(images:Tensor, # in any layout
                )->str:         # sixteen hexadecimal digits
     "A checksum of pictures: the same pictures in the same order, the same digits."
@@ -444,13 +470,14 @@ class DescribedRun(RunFolder):
         wanted = json.loads(json.dumps({**config, "data": data}))
         for key in wanted:
             if found.get(key) is not None and found[key] != wanted[key]:
-                raise ValueError(f"{self.folder} was trained with {key} {found[key]}, now it is {wanted[key]}: "
-                                 "resume with the same, or choose another folder")
+                raise ValueError(f"{self.folder} was trained with {key} {found[key]}, now it is "
+                                 f"{wanted[key]}: resume with the same, or choose another folder")
         if {k: found.get(k) for k in wanted} != wanted: write_json(self.config, {**found, **wanted})
 
-# %% ../nbs/07_training.ipynb #d3f23ac4
+# %% ../nbs/07_training.ipynb #f3db6d0f
 class Run(DescribedRun):
-    "A run folder, held by one process at a time: config.json, log.jsonl, samples/, curves.png, checkpoints/, generator.safetensors."
+    """A run folder, held by one process at a time: config.json, log.jsonl, samples/, curves.png,
+    checkpoints/, generator.safetensors."""
     def watch(self,
               records:Iterable[Record],    # of a game in play
               gan:GAN,                     # what is saved
@@ -474,22 +501,26 @@ class Run(DescribedRun):
         self.samples.mkdir(exist_ok=True)
         draw(self.samples / f"{metadata['step']:08d}.png")
 
-# %% ../nbs/07_training.ipynb #f1f7bb1d
+# %% ../nbs/07_training.ipynb #122dee8e
 def accelerated(gan:GAN,              # as made on the CPU
                 device:str="auto",    # "auto": a GPU if there is one; or "cpu", "cuda", "mps"
                 precision:str="auto", # "fp32", "bf16", or "auto": bf16 where a GPU has it
-               )->GAN:                # the same game on the device, in as many processes as `torchrun` started
+               )->GAN:                # the same game, in all processes that torchrun started
     "Let accelerate place the game: device, precision, and gradients averaged over all processes."
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
     from accelerate.utils import DistributedDataParallelKwargs
-    if device not in ("auto", "cpu", "cuda", "mps"): raise ValueError(f"device {device!r}: want auto, cpu, cuda or mps")
-    if precision not in ("auto", "fp32", "bf16"): raise ValueError(f"precision {precision!r}: want auto, fp32 or bf16")
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise ValueError(f"device {device!r}: want auto, cpu, cuda or mps")
+    if precision not in ("auto", "fp32", "bf16"):
+        raise ValueError(f"precision {precision!r}: want auto, fp32 or bf16")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda': torch sees no NVIDIA GPU here; use auto or cpu, or run ganbook doctor")
+        raise ValueError("device 'cuda': torch sees no NVIDIA GPU here; use auto or cpu, "
+                         "or run ganbook doctor")
     cpu = device == "cpu"
     if precision == "auto":
-        precision = "bf16" if not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+        able = not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        precision = "bf16" if able else "fp32"
     AcceleratorState._reset_state() # several games in one notebook may differ in precision
     engine = Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no",
                          kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
@@ -509,10 +540,10 @@ class Memory:
         if record.step % self.every == 0: self.records.append(asdict(record))
         if len(self.records) >= 1000: self.records, self.every = self.records[1::2], 2 * self.every
 
-# %% ../nbs/07_training.ipynb #c678d407
+# %% ../nbs/07_training.ipynb #6feb799e
 class Background:
     "A game in a thread of its own, between whose steps one may pause and stop."
-    def __init__(self, records:Iterator[Record], # the game, with all that stands around it; closed at the end
+    def __init__(self, records:Iterator[Record], # the game with its stages; closed at the end
                  seconds:float=1):               # between two looks
         self.records, self.seconds, self.memory = records, seconds, Memory()
         self.error:Exception|None = None
@@ -542,24 +573,28 @@ class Background:
             self._go.wait()
             if self._stop.is_set(): break
 
-# %% ../nbs/07_training.ipynb #70f40608
+# %% ../nbs/07_training.ipynb #b586a7fa
 def _widgets()->tuple[Any, ...]: # pause, stop, status, curves, samples, and all of them in a box
     import ipywidgets as w
-    pause, stop, status = w.ToggleButton(description="Pause"), w.Button(description="Stop"), w.Label("not started")
+    pause, stop = w.ToggleButton(description="Pause"), w.Button(description="Stop")
+    status = w.Label("not started")
     curves, samples = (w.Image(format="png", layout={"max_width": "640px"}) for _ in range(2))
-    return pause, stop, status, curves, samples, w.VBox([w.HBox([pause, stop, status]), curves, samples])
+    box = w.VBox([w.HBox([pause, stop, status]), curves, samples])
+    return pause, stop, status, curves, samples, box
 
-# %% ../nbs/07_training.ipynb #78a68e6f
+# %% ../nbs/07_training.ipynb #fd3fe252
 class _Shown(Background):
     "A game whose curves and samples are shown by widgets."
     def __init__(self, records:Iterator[Record], draw:Callable[[], bytes]|None, seconds:float):
         super().__init__(records, seconds)
         self.draw = draw
-        (self.pause_button, self.stop_button, self.status, self.curves, self.samples, self.widget) = _widgets()
+        self.pause_button, self.stop_button, self.status, *rest = _widgets()
+        self.curves, self.samples, self.widget = rest
 
-    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # with the curves as a picture, for who has no widgets
-        still = {"image/png": base64.b64encode(self.curves.value).decode()} if self.curves.value else {}
-        return {**self.widget._repr_mimebundle_(**kwargs), **still, "text/plain": self.status.value}
+    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # with a picture beside
+        still = base64.b64encode(self.curves.value).decode()
+        shown = {**self.widget._repr_mimebundle_(**kwargs), "text/plain": self.status.value}
+        return {**shown, "image/png": still} if still else shown
 
     def look(self, state:str)->None:
         "Draw what there is."
@@ -575,11 +610,11 @@ class _Shown(Background):
         if self.error is not None: self.status.value = f"error: {self.error}"
         for button in (self.pause_button, self.stop_button): button.disabled = True
 
-# %% ../nbs/07_training.ipynb #076d22b0
+# %% ../nbs/07_training.ipynb #fc715824
 class Panel(_Shown):
-    "A live panel for a notebook: curves and samples while the game goes on in a thread, with pause and stop."
+    "A live panel for a notebook: curves and samples of a game in a thread, with pause and stop."
     def __init__(self,
-                 records:Iterator[Record],           # the game, with all that stands around it; closed at the end
+                 records:Iterator[Record],           # the game with its stages; closed at the end
                  draw:Callable[[], bytes]|None=None, # a PNG of samples, called now and then
                  seconds:float=1,                    # between two looks
                 ):
@@ -598,7 +633,7 @@ class Panel(_Shown):
         self.pause_button.value = on
 
     def stop(self)->None:
-        "End the game after the step in hand; stages around it close, and a checkpoint is written where one is kept."
+        "End the game after the step in hand; its stages close, `checkpointed` writes a checkpoint."
         self._stop.set()
         self._go.set()
 
