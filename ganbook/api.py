@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Recipe', 'Config', 'players', 'penalties', 'as_labels', 'draw_noise', 'in_parts',
-           'Sampler', 'fitting', 'feed', 'Player', 'Trainer', 'Judge', 'Report', 'ImageGAN', 'create_gan', 'load']
+           'Sampler', 'fitting', 'feed', 'Player', 'Trainer', 'Judge', 'Report', 'Measured', 'ImageGAN', 'create_gan',
+           'load']
 
 # %% ../nbs/22_in_one_call.ipynb #21e268e7
 import copy
@@ -131,13 +132,16 @@ def as_labels(classes:tuple[str, ...],    # names; empty: no labels
         raise ValueError(f"label {label!r}: want one of {list(classes)}, or its number from 0")
     return (torch.full((n,), index),)
 
-# %% ../nbs/22_in_one_call.ipynb #fcb72be6
+# %% ../nbs/22_in_one_call.ipynb #457f7edf
 def draw_noise(config:Config,               # for its classes and the length of the noise
                n:int,                       # how many
                label:int|str|None=None,     # as in `as_labels`
                truncation:float|None=None,  # every number lies in [-truncation, truncation]
               )->tuple[Tensor, ...]:        # z (n, latent_dim), and labels if there are classes
     "What a generator wants, from torch's global random numbers."
+    if n < 1: raise ValueError(f"n is {n}: at least 1 picture is wanted")
+    if truncation is not None and truncation <= 0:
+        raise ValueError(f"truncation {truncation}: want above 0, such as 1.0")
     z = torch.randn(n, config.recipe.latent_dim)
     if truncation is not None: torch.nn.init.trunc_normal_(z, a=-truncation, b=truncation)
     return z, *as_labels(config.classes, n, label)
@@ -153,7 +157,7 @@ def in_parts(model:torch.nn.Module,  # in evaluation mode if it has BatchNorm
     parts = zip(*(x.split(size) for x in inputs), strict=True)
     return torch.cat([model(*(x.to(device) for x in part)).float().cpu() for part in parts])
 
-# %% ../nbs/22_in_one_call.ipynb #60b68689
+# %% ../nbs/22_in_one_call.ipynb #c0a2183e
 class Sampler:
     "Players placed on a device, their average, and pictures drawn from it."
     def __init__(self,
@@ -182,9 +186,6 @@ class Sampler:
                  truncation:float|None=None,  # noise from [-truncation, truncation]: fewer slips
                 )->Tensor:                    # (n, c, h, w) in [-1, 1], on the CPU
         "New pictures."
-        if n < 1: raise ValueError(f"n is {n}: at least 1 picture is wanted")
-        if truncation is not None and truncation <= 0:
-            raise ValueError(f"truncation {truncation}: want above 0, such as 1.0")
         with seeded(seed): inputs = draw_noise(self.config, n, label, truncation)
         return in_parts(self.generator(), *inputs, device=self.gan.engine.device)
 
@@ -298,14 +299,9 @@ class Report:
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #dd04d958
-class ImageGAN(Judge):
-    "A GAN for pictures: fit, generate, evaluate, save; `gan` holds the players."
-    def __repr__(self)->str:
-        c = self.config
-        return (f"ImageGAN(size {c.size[0]}x{c.size[1]}, channels {c.channels}, "
-                f"classes {len(c.classes)}, seed {c.seed}, step {self.gan.step})")
-
+# %% ../nbs/22_in_one_call.ipynb #e11f500e
+class Measured(Judge):
+    "A judge whose pictures can be measured."
     def data(self, source:Any)->Images: # of this model's size and channels
         "Read pictures and bring them to what the model was made for, as `fit` does."
         return fitting(self.config, source)
@@ -321,10 +317,19 @@ class ImageGAN(Judge):
         distance = frechet(extract(data.images), extract(fake), seed=seed)
         return Report(distance, discriminator_accuracy(*self.judge(data, fake)), self.gan.step)
 
+# %% ../nbs/22_in_one_call.ipynb #b8404c44
+class ImageGAN(Measured):
+    "A GAN for pictures: fit, generate, evaluate, save; `gan` holds the players."
+    def __repr__(self)->str:
+        c = self.config
+        return (f"ImageGAN(size {c.size[0]}x{c.size[1]}, channels {c.channels}, "
+                f"classes {len(c.classes)}, seed {c.seed}, step {self.gan.step})")
+
     def save(self,
              path:str|Path, # a folder that does not exist yet, or a run of this very model
             )->Path:        # the folder
-        "Write everything: config, checkpoint and generator. `load` reads it."
+        "Write config, checkpoint and generator, in the first process only. `load` reads it."
+        if self.gan.engine.process_index != 0: return Path(path)
         with self._opened(path) as run:
             run.describe(self.config.to_dict())
             save_checkpoint(self.gan, self.average, run.checkpoints)

@@ -42,9 +42,12 @@ def test_two_processes_give_the_losses_of_one(tmp_path):
         assert one[game]["records"][0] != pytest.approx(one[game]["records"][-1], abs=1e-2), (
             "something was trained"
         )
-    run = tmp_path / "2.json.run"  # the one-call object trained by two processes, one of which writes
+    run = tmp_path / "2.json.run"  # the one-call object in two processes, one of which writes
     assert [json.loads(x)["step"] for x in (run / "log.jsonl").read_text().splitlines()] == [10, 20]
     assert load(run).gan.step == 20 and (run / "generator.safetensors").exists()
+    saved = tmp_path / "2.json.saved"  # by the first process; the second left no file and no error
+    assert load(saved).gan.step == 20
+    assert not [p for p in saved.rglob(".*") if p.name != ".lock"]
 
 
 def test_a_wrong_world_is_noticed(tmp_path):

@@ -58,4 +58,5 @@ if engine.process_index == 0:
         json.dump(runs, f)
 gan = create_gan(8, 1, recipe=Recipe(batch_size=16), device="cpu")
 gan.fit("digits", steps=20, run=out + ".run", show=False)
-engine.end_training()
+gan.save(out + ".saved")
+engine.accelerator.end_training()
