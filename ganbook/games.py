@@ -36,7 +36,7 @@ class Game:
     g_loss:Loss       # (real scores, fake scores) -> scalar that G lowers
     paired:bool=False # does g_loss look at real scores? if not, it gets the fake ones twice
 
-# %% ../nbs/05_games.ipynb #54de56b9
+# %% ../nbs/05_games.ipynb #7d3fe2c4
 def cross_entropy(real:Tensor, # scores of real samples
                   fake:Tensor, # scores of fakes
                  )->Tensor:    # scalar, the mean of -log sigmoid(real) - log(1 - sigmoid(fake))
@@ -45,8 +45,6 @@ def cross_entropy(real:Tensor, # scores of real samples
 
 saturating = Game("saturating", cross_entropy, lambda real, fake: -F.softplus(fake).mean())
 nonsaturating = Game("nonsaturating", cross_entropy, lambda real, fake: F.softplus(-fake).mean())
-
-# %% ../nbs/05_games.ipynb #2bf386f3
 least_squares = Game("least squares",
                      lambda real, fake: ((real - 1)**2 + fake**2).mean() / 2,
                      lambda real, fake: ((fake - 1)**2).mean() / 2)
@@ -170,7 +168,7 @@ def d_step(gan:GAN,          # its D is changed in place
     gan.opt_d.step()
     return torch.stack(marks).mean(0)
 
-# %% ../nbs/05_games.ipynb #d2bc21a9
+# %% ../nbs/05_games.ipynb #bbf673fe
 @contextmanager
 def frozen(model:Module)->Iterator[Module]: # the same model
     "Hold the weights still: gradients flow through the model but not into it."
@@ -180,7 +178,6 @@ def frozen(model:Module)->Iterator[Module]: # the same model
     finally:
         for p in free: p.requires_grad_(True)
 
-# %% ../nbs/05_games.ipynb #46ec78e5
 def g_step(gan:GAN,          # its G is changed in place
            parts:list[Part], # as in `d_step`
           )->Tensor:         # (2,) loss and the value of `term`
@@ -273,7 +270,7 @@ def draw_plane(ax:Any,            # a matplotlib axes
         if x is not None: ax.scatter(*x.detach().cpu().T, s=3, color=COLOURS[name], label=name)
     ax.set(xlim=(-span, span), ylim=(-span, span), xticks=[], yticks=[], aspect="equal")
 
-# %% ../nbs/05_games.ipynb #6f2317d3
+# %% ../nbs/05_games.ipynb #2ce30775
 @dataclass(frozen=True)
 class Record:
     "What happened in one round, as plain numbers (means over the batch, and over all processes)."
@@ -285,7 +282,6 @@ class Record:
     fake_score:float # mean score of fakes, before D's step
     term:float=0.    # G's extra term
 
-# %% ../nbs/05_games.ipynb #962cf205
 def deal(gan:GAN, # for its latent and its engine
          batches:Iterable[tuple[Tensor, ...]], # of (real, *conditions), each process its own share
          turn:int=0, # of the round; another turn, other noise
@@ -340,7 +336,7 @@ def endless(sample:Callable[[int], Any], # n -> points, or a tuple of points and
         yield batch if isinstance(batch, tuple) else (batch,)
         i += 1
 
-# %% ../nbs/05_games.ipynb #6835e282
+# %% ../nbs/05_games.ipynb #e19f0399
 @dataclass(frozen=True)
 class Target:
     "A distribution in the plane, and the places that whoever imitates it must reach."
@@ -356,6 +352,12 @@ class Target:
         "How many of the centres have at least this share of their due."
         there = (torch.cdist(fake, self.centres) < self.reach).float().mean(0)
         return int((there >= share / len(self.centres)).sum())
+
+    def within(self,
+               fake:Tensor, # (n, 2) points
+              )->float:     # 0 to 1
+        "Share of the points that lie within reach of a centre, whichever that is."
+        return (torch.cdist(fake, self.centres).amin(1) < self.reach).float().mean().item()
 
 # %% ../nbs/05_games.ipynb #b606efbb
 def clouds(name:str,       # of the target
@@ -426,12 +428,13 @@ class Board:
         batches = endless(self.place.sample, 128, self.seed, start=self.gan.step)
         for record in islice(play(self.gan, batches), rounds): self.record = record
 
-# %% ../nbs/05_games.ipynb #db69cd33
+# %% ../nbs/05_games.ipynb #a73fee83
 def status(board:Board)->str: # one line
     "How the game on this board stands."
-    r, found = board.record, board.place.covered(board.fake())
+    r, fake, place = board.record, board.fake(), board.place
     losses = f"D {r.d_loss:.2f}, G {r.g_loss:.2f}" if r else "nobody has moved"
-    return f"round {board.gan.step}: {losses}, modes {found} of {len(board.place.centres)}"
+    return (f"round {board.gan.step}: {losses}, modes {place.covered(fake)} of "
+            f"{len(place.centres)}, {place.within(fake):.0%} within reach")
 
 def picture(board:Board)->bytes: # a PNG of 360 by 360 pixels, drawn without a window
     "Real points, fakes and the field of scores."
@@ -441,20 +444,6 @@ def picture(board:Board)->bytes: # a PNG of 360 by 360 pixels, drawn without a w
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-# %% ../nbs/05_games.ipynb #703feb43
-def _knobs(board:Board)->dict[str, Any]: # by the name of the board's field
-    "A widget for each field of the board that may be turned."
-    import ipywidgets as w
-    rate = {"base": 10, "min": -4, "max": -1, "step": .1, "readout_format": ".4f"}
-    made = {"target": w.Dropdown(options=[*TARGETS]), "game": w.Dropdown(options=[*GAMES]),
-            "rate_g": w.FloatLogSlider(**rate), "rate_d": w.FloatLogSlider(**rate),
-            "penalty": w.FloatSlider(min=0, max=2, step=.05),
-            "momentum": w.FloatSlider(min=0, max=.95, step=.05)}
-    names = ("target", "loss", "rate of G", "rate of D", "R1 weight", "momentum")
-    for (field_name, knob), name in zip(made.items(), names, strict=True):
-        knob.value, knob.description = getattr(board, field_name), name
-    return made
 
 # %% ../nbs/05_games.ipynb #cc995e7d
 class Stage:
@@ -503,7 +492,20 @@ class Player(Stage):
 
     def toggle(self)->None: (self.pause if self.playing else self.play)()
 
-# %% ../nbs/05_games.ipynb #848c1947
+# %% ../nbs/05_games.ipynb #ed74995c
+def _knobs(board:Board)->dict[str, Any]: # by the name of the board's field
+    "A widget for each field of the board that may be turned."
+    import ipywidgets as w
+    rate = {"base": 10, "min": -4, "max": -1, "step": .1, "readout_format": ".4f"}
+    made = {"target": w.Dropdown(options=[*TARGETS]), "game": w.Dropdown(options=[*GAMES]),
+            "rate_g": w.FloatLogSlider(**rate), "rate_d": w.FloatLogSlider(**rate),
+            "penalty": w.FloatSlider(min=0, max=2, step=.05),
+            "momentum": w.FloatSlider(min=0, max=.95, step=.05)}
+    names = ("target", "loss", "rate of G", "rate of D", "R1 weight", "momentum")
+    for (field_name, knob), name in zip(made.items(), names, strict=True):
+        knob.value, knob.description = getattr(board, field_name), name
+    return made
+
 def _panel(playground:"Playground")->Any: # a widget: knobs at the left, picture at the right
     "Lay the widgets out and join them to what they do."
     import ipywidgets as w

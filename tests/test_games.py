@@ -1,6 +1,7 @@
 "What would bore a reader of 05_games and must hold all the same."
 
 import copy
+import math
 import threading
 import time
 from itertools import islice
@@ -286,6 +287,19 @@ def test_targets_reach_their_own_centres(target):
     assert x.shape == (4000, 2) and x.dtype == torch.float32 and x.abs().max() < 3
     assert target.covered(x) == len(target.centres)
     assert target.covered(x + 10) == 0
+    assert target.within(x + 10) == 0 and target.within(target.centres) == 1
+    assert target.within(x) > (0.75 if target.name == "checkerboard" else 0.95)
+
+
+def test_a_plain_circle_covers_all_spots_but_few_of_its_points_are_within_reach():
+    "The count alone passes a generator that found no mode; the share tells."
+    angle = torch.arange(10_000) / 10_000 * 2 * math.pi
+    circle = 2 * torch.stack([angle.cos(), angle.sin()], 1)
+    assert ring().covered(circle) == 8
+    assert ring().within(circle) == pytest.approx(16 / math.pi * math.asin(0.3 / 4), abs=1e-3)
+    with seeded(9):
+        real = ring().sample(10_000)
+    assert ring().within(real) == pytest.approx(1 - math.exp(-4.5), abs=5e-3)
 
 
 def test_a_player_ends_by_itself_and_can_be_paused_twice():
