@@ -6,11 +6,11 @@
 __all__ = ['Weights', 'ramp', 'averaged', 'averaging', 'refresh_norm', 'until', 'interruptible', 'write_json', 'save_checkpoint',
            'checkpoints', 'load_checkpoint', 'checkpointed', 'logged', 'read_log', 'draw_curves', 'smooth', 'progress',
            'sampled', 'save_generator', 'load_generator', 'RunPaths', 'RunFolder', 'fingerprint', 'DescribedRun', 'Run',
-           'accelerated', 'Memory', 'Background', 'Panel']
+           'Placed', 'accelerated', 'Memory', 'Background', 'Panel']
 
-# %% ../nbs/07_training.ipynb #7bdbb22f
+# %% ../nbs/07_training.ipynb #30b70707
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
@@ -131,7 +131,7 @@ def write_json(path:Path, # replaced if it exists
         os.replace(partial, path)
     finally: partial.unlink(missing_ok=True)
 
-# %% ../nbs/07_training.ipynb #b30ad86e
+# %% ../nbs/07_training.ipynb #3cc920af
 def save_checkpoint(gan:GAN,               # both networks, both optimisers, the step
                     average:AveragedModel, # the averaged generator
                     folder:str|Path,       # of checkpoints; each is a sub-folder named by its step
@@ -148,14 +148,14 @@ def save_checkpoint(gan:GAN,               # both networks, both optimisers, the
                  step=gan.step, seed=gan.seed)
     if not _finite([weights, state]):
         raise FloatingPointError(f"step {gan.step}: a weight or an optimiser's moment is not "
-                                 "finite, so no checkpoint is written; go back to the last "
-                                 "one and try a lower learning rate")
+                                 "finite, so no checkpoint is written; start anew with a "
+                                 "lower learning rate or a stronger penalty")
+    if final.exists() and _holds(final, weights): return final # this very step is there already
     for left in folder.glob(".partial-*"): shutil.rmtree(left, ignore_errors=True) # of a killed one
     try:
         partial.mkdir(parents=True)
         _write(partial / "weights.safetensors", lambda p: save_file(weights, p))
         _write(partial / "state.pt", lambda p: torch.save(state, p))
-        if final.exists(): shutil.rmtree(final) # the same step again, or a damaged one
         os.replace(partial, final)
     finally: shutil.rmtree(partial, ignore_errors=True)
     for old in checkpoints(folder)[:-keep]: shutil.rmtree(old)
@@ -179,7 +179,7 @@ def _finite(value:Any)->bool:
     if not isinstance(value, Tensor) or not value.is_floating_point(): return True
     return bool(value.isfinite().all())
 
-# %% ../nbs/07_training.ipynb #bd161419
+# %% ../nbs/07_training.ipynb #5b2b923a
 def load_checkpoint(gan:GAN,               # changed in place: weights, optimisers, step
                     average:AveragedModel, # changed in place
                     folder:str|Path,       # of checkpoints
@@ -189,6 +189,7 @@ def load_checkpoint(gan:GAN,               # changed in place: weights, optimise
         try: weights, state = _read_checkpoint(path)
         except Exception as e: # a damaged disk shows itself in many types
             warnings.warn(f"{path} cannot be read ({e}); trying the one before", stacklevel=2)
+            _set_aside(path)
             continue
         if state["seed"] != gan.seed:
             raise ValueError(f"{path} was trained with seed {state['seed']}, not {gan.seed}: "
@@ -207,7 +208,20 @@ def load_checkpoint(gan:GAN,               # changed in place: weights, optimise
     raise ValueError(f"no checkpoint in {folder} that can be read: nothing to resume; "
                      "start the run without resume")
 
-# %% ../nbs/07_training.ipynb #cf318d26
+# %% ../nbs/07_training.ipynb #67362bdb
+def _set_aside(path:Path)->None:
+    "Take a checkpoint that cannot be read out of the row, and keep it."
+    with suppress(OSError): os.replace(path, path.with_name(f".unreadable-{path.name}"))
+
+def _holds(path:Path, weights:dict[str, Tensor])->bool:
+    "Does a checkpoint hold these weights? One that cannot be read is set aside."
+    try: found, _ = _read_checkpoint(path)
+    except Exception:
+        _set_aside(path)
+        return False
+    if all(n in found and torch.equal(t.cpu(), found[n]) for n, t in weights.items()): return True
+    raise ValueError(f"{path} holds another model at this step: save to another folder")
+
 def _read_checkpoint(path:Path)->tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors.torch import load_file
     state = torch.load(path / "state.pt", weights_only=True, map_location="cpu")
@@ -236,26 +250,31 @@ def checkpointed(records:Iterable[Record], # of a game in play
         raise
     if main and gan.step != step: save_checkpoint(gan, average, folder)
 
-# %% ../nbs/07_training.ipynb #2a196aab
+# %% ../nbs/07_training.ipynb #4965952a
 def logged(records:Iterable[Record], # of a game in play
            path:str|Path,            # log.jsonl, a record a line
            every:int=10,             # which steps are written: those it divides
            main:bool=True,           # False in all processes but the first
           )->Iterator[Record]:
     "Pass the records on, and log each tenth; what a resume plays again is dropped."
-    file, start = None, time.monotonic()
+    file, start, line, lines = None, time.monotonic(), "", 0
     try:
         for record in records:
             if main and file is None:
                 file, earlier = _reopen(Path(path), record.step)
                 start -= earlier
-            if file is not None and record.step % every == 0:
+            if file is not None:
                 seconds = round(time.monotonic() - start, 3)
-                file.write(json.dumps({**asdict(record), "seconds": seconds}) + "\n")
-                file.flush()
+                line = json.dumps({**asdict(record), "seconds": seconds}) + "\n"
+                if record.step % every == 0:
+                    file.write(line)
+                    file.flush()
+                    lines += 1
             yield record
     finally:
-        if file is not None: file.close()
+        if file is not None:
+            if not lines: file.write(line) # a run too short for a tenth step
+            file.close()
 
 def read_log(path:str|Path,              # log.jsonl; one that does not exist is empty
             )->list[dict[str, float]]:   # a dict a record; a half-written last line is left out
@@ -452,22 +471,29 @@ class RunFolder(RunPaths):
     def __exit__(self, *error:object)->None:
         if self._lock is not None: self._lock.release()
 
-# %% ../nbs/07_training.ipynb #33e3b0c0
-def fingerprint(images:Tensor, # in any layout
+# %% ../nbs/07_training.ipynb #ec351723
+def fingerprint(images:Tensor, # or labels; in any layout, on any device
                )->str:         # sixteen hexadecimal digits
     "A checksum of pictures: the same pictures in the same order, the same digits."
-    return hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest()[:16]
+    return hashlib.sha256(images.detach().cpu().contiguous().numpy().data).hexdigest()[:16]
 
 class DescribedRun(RunFolder):
     "A run folder that knows what it was trained with."
     def describe(self,
                  config:dict[str, Any],   # what decides the model
                  images:Tensor|None=None, # what it is trained on; a resumed run must see the same
+                 labels:Tensor|None=None, # of the images, where they are learned from
+                 step:int|None=None,      # of the model; one behind the run may not write to it
                 )->None:
         "Write config.json, or check that it says the same."
+        done = [int(p.name) for p in checkpoints(self.checkpoints)]
+        if step is not None and done and step < done[-1]:
+            raise ValueError(f"{self.folder} is at step {done[-1]}, this model at step {step}: "
+                             "load the folder and go on from there, or choose another folder")
         found = json.loads(self.config.read_text(encoding="utf-8")) if self.config.exists() else {}
-        data = found.get("data") if images is None else fingerprint(images)
-        wanted = json.loads(json.dumps({**config, "data": data}))
+        seen = {"data": images, "labels": labels}
+        marks = {k: found.get(k) if x is None else fingerprint(x) for k, x in seen.items()}
+        wanted = json.loads(json.dumps({**config, **marks}))
         for key in wanted:
             if found.get(key) is not None and found[key] != wanted[key]:
                 raise ValueError(f"{self.folder} was trained with {key} {found[key]}, now it is "
@@ -501,7 +527,30 @@ class Run(DescribedRun):
         self.samples.mkdir(exist_ok=True)
         draw(self.samples / f"{metadata['step']:08d}.png")
 
-# %% ../nbs/07_training.ipynb #122dee8e
+# %% ../nbs/07_training.ipynb #1abfa73e
+class Placed(OneProcess):
+    "An `accelerate.Accelerator` with the device and precision that it had when a game was placed."
+    def __init__(self,
+                 accelerator:Any, # its state is shared by all of its kind: a later game changes it
+                 precision:str,   # "fp32" or "bf16"
+                ):
+        super().__init__(accelerator.device)
+        self.accelerator, self.precision = accelerator, precision
+        self.num_processes = accelerator.num_processes
+        self.process_index = accelerator.process_index
+
+    def backward(self, loss:Tensor)->None: self.accelerator.backward(loss)
+
+    def autocast(self)->AbstractContextManager[Any]:
+        half = self.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
+
+    def reduce(self, x:Tensor, reduction:str="sum")->Tensor:
+        return self.accelerator.reduce(x, reduction)
+
+    def unwrap_model(self, model:Module)->Module: return self.accelerator.unwrap_model(model)
+
+# %% ../nbs/07_training.ipynb #c8713166
 def accelerated(gan:GAN,              # as made on the CPU
                 device:str="auto",    # "auto": a GPU if there is one; or "cpu", "cuda", "mps"
                 precision:str="auto", # "fp32", "bf16", or "auto": bf16 where a GPU has it
@@ -521,11 +570,18 @@ def accelerated(gan:GAN,              # as made on the CPU
     if precision == "auto":
         able = not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
         precision = "bf16" if able else "fp32"
-    AcceleratorState._reset_state() # several games in one notebook may differ in precision
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device 'mps': torch sees no Apple GPU here; use auto or cpu")
+    alone = int(os.environ.get("WORLD_SIZE", 1)) == 1
+    AcceleratorState._reset_state(alone) # accelerate decides once; the next game may be elsewhere
     engine = Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no",
                          kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
+    if device not in ("auto", engine.device.type):
+        raise ValueError(f"device {device!r}: accelerate gave {engine.device.type} instead; "
+                         "use auto, or unset the ACCELERATE_ variables of the environment")
     G, D, opt_g, opt_d = engine.prepare(gan.G, gan.D, gan.opt_g, gan.opt_d)
-    return replace(gan, G=G, D=D, opt_g=opt_g, opt_d=opt_d, engine=engine)
+    placed = Placed(engine, precision)
+    return replace(gan, G=G, D=D, opt_g=opt_g, opt_d=opt_d, engine=placed)
 
 # %% ../nbs/07_training.ipynb #b52c9626
 class Memory:
