@@ -29,7 +29,7 @@ from .training import (Run, accelerated, averaged, averaging, checkpoints, inter
                               load_checkpoint, load_generator, progress, refresh_norm,
                               save_checkpoint, save_generator, until)
 
-# %% ../nbs/22_in_one_call.ipynb #9d1f587d
+# %% ../nbs/22_in_one_call.ipynb #29c20003
 @dataclass(frozen=True)
 class Recipe:
     "How to train, apart from the pictures: saved as JSON with every run."
@@ -37,7 +37,7 @@ class Recipe:
     penalties:tuple[tuple[str, float, int], ...] = (("r1", .3, 4),) # (name, weight, every)
     learning_rate:float = 2e-3    # of Adam, both networks
     betas:tuple[float, float] = (0., .99) # of Adam
-    batch_size:int = 32           # real pictures a step, over all processes
+    batch_size:int = 32           # real pictures a batch, over all processes
     latent_dim:int = 64           # length of the noise vector
     width:int|None = None         # channels at the finest level; None: 64 at 4x4, at least 16
     blocks:str = "mixed"          # "mixed" (residual G, plain D), "residual", "plain" (DCGAN)
@@ -51,6 +51,11 @@ class Recipe:
         for what, name in named + [("penalty", p[0]) for p in self.penalties]:
             if name not in known[what]:
                 raise ValueError(f"{what} {name!r}: want one of {known[what]}")
+        for what in ("batch_size", "latent_dim", "n_critic", "accumulate"):
+            if getattr(self, what) < 1:
+                raise ValueError(f"{what} {getattr(self, what)}: want 1 or more")
+        if self.width is not None and self.width < 1:
+            raise ValueError(f"width {self.width}: want 1 or more, or None for the usual one")
 
 # %% ../nbs/22_in_one_call.ipynb #c52857c9
 PENALTIES = {"r1": r1, "r2": r2, "one_centred": one_centred}
@@ -116,12 +121,13 @@ def penalties(recipe:Recipe,         # with weights as for 32x32 pixels
     return tuple(Penalty(PENALTIES[name], weight * (1 if name == "one_centred" else scale), every)
                  for name, weight, every in recipe.penalties)
 
-# %% ../nbs/22_in_one_call.ipynb #5d56cd4a
+# %% ../nbs/22_in_one_call.ipynb #cc4937e8
 def as_labels(classes:tuple[str, ...],    # names; empty: no labels
               n:int,                      # how many
-              label:int|str|None=None,    # one class, by number or name; None: all in turn
+              label:int|str|Tensor|None=None, # a class by number or name, or labels; None: in turn
              )->tuple[Tensor, ...]:       # one (n,) long tensor; none without classes
-    "The labels that were asked for."
+    "The labels that were asked for; labels given as a tensor are repeated or cut to n."
+    if isinstance(label, Tensor) and classes: return (label[torch.arange(n) % len(label)],)
     if not classes:
         if label is None: return ()
         raise ValueError(f"label {label!r}: this model has no classes; leave the label out")
@@ -132,10 +138,10 @@ def as_labels(classes:tuple[str, ...],    # names; empty: no labels
         raise ValueError(f"label {label!r}: want one of {list(classes)}, or its number from 0")
     return (torch.full((n,), index),)
 
-# %% ../nbs/22_in_one_call.ipynb #457f7edf
+# %% ../nbs/22_in_one_call.ipynb #ee3c6d21
 def draw_noise(config:Config,               # for its classes and the length of the noise
                n:int,                       # how many
-               label:int|str|None=None,     # as in `as_labels`
+               label:int|str|Tensor|None=None, # as in `as_labels`
                truncation:float|None=None,  # every number lies in [-truncation, truncation]
               )->tuple[Tensor, ...]:        # z (n, latent_dim), and labels if there are classes
     "What a generator wants, from torch's global random numbers."
@@ -157,7 +163,7 @@ def in_parts(model:torch.nn.Module,  # in evaluation mode if it has BatchNorm
     parts = zip(*(x.split(size) for x in inputs), strict=True)
     return torch.cat([model(*(x.to(device) for x in part)).float().cpu() for part in parts])
 
-# %% ../nbs/22_in_one_call.ipynb #c0a2183e
+# %% ../nbs/22_in_one_call.ipynb #3cd7a664
 class Sampler:
     "Players placed on a device, their average, and pictures drawn from it."
     def __init__(self,
@@ -182,7 +188,7 @@ class Sampler:
     def generate(self,
                  n:int=16,                    # how many
                  seed:int=0,                  # the same seed, the same pictures
-                 label:int|str|None=None,     # a class, by number or name; None: all in turn
+                 label:int|str|Tensor|None=None, # a class by number or name, or labels; None: in turn
                  truncation:float|None=None,  # noise from [-truncation, truncation]: fewer slips
                 )->Tensor:                    # (n, c, h, w) in [-1, 1], on the CPU
         "New pictures."
@@ -231,7 +237,7 @@ class Player(Sampler):
 
     def _draw(self, path:Path)->None: write_image(path, self.generate(64))
 
-# %% ../nbs/22_in_one_call.ipynb #dc1c903c
+# %% ../nbs/22_in_one_call.ipynb #583a45eb
 class Trainer(Player):
     "A player that is trained by one call."
     def fit(self,
@@ -245,7 +251,9 @@ class Trainer(Player):
         if minutes is None and steps is None: minutes = 2
         data, main = fitting(self.config, source), self.gan.engine.process_index == 0
         with self._opened(run) as folder, interruptible() as asked:
-            if folder is not None and main: folder.describe(self.config.to_dict(), data.images)
+            if folder is not None and main:
+                labels = data.labels if self.config.classes else None
+                folder.describe(self.config.to_dict(), data.images, labels, self.gan.step)
             records = self.records(data, steps, minutes, folder, asked)
             bar = self.config.recipe.batch_size, steps, minutes, show and main
             for record in progress(records, *bar):
@@ -262,7 +270,7 @@ class Trainer(Player):
         run = run if isinstance(run, Run) else Run(run, resume=self.gan.step > 0)
         return run if self.gan.engine.process_index == 0 else nullcontext(run)
 
-# %% ../nbs/22_in_one_call.ipynb #9cb0ebae
+# %% ../nbs/22_in_one_call.ipynb #b4fef107
 class Judge(Trainer):
     "A trained model whose discriminator can be asked."
     def scores(self,
@@ -279,11 +287,12 @@ class Judge(Trainer):
 
     def judge(self,
               real:Images, # as `fitting` gives them
-              fake:Tensor, # from `generate`, classes in turn
+              fake:Tensor, # from `generate`
+              labels:Tensor|None=None, # that the fake ones were made with; None: classes in turn
              )->tuple[Tensor, Tensor]: # scores of the real ones and of the fake ones
         "Scores of real and generated pictures, as losses and accuracies want them."
-        labels = as_labels(self.config.classes, len(fake))
-        return self.scores(real.images, real.labels), self.scores(fake, *labels)
+        given = as_labels(self.config.classes, len(fake), labels)
+        return self.scores(real.images, real.labels), self.scores(fake, *given)
 
 # %% ../nbs/22_in_one_call.ipynb #53c9a355
 @dataclass(frozen=True)
@@ -299,7 +308,7 @@ class Report:
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #e11f500e
+# %% ../nbs/22_in_one_call.ipynb #8dd78b07
 class Measured(Judge):
     "A judge whose pictures can be measured."
     def data(self, source:Any)->Images: # of this model's size and channels
@@ -313,11 +322,13 @@ class Measured(Judge):
                 )->Report:         # prints as two lines
         "Measure the generated pictures against real ones, with interval and floor."
         data = self.data(source)
-        fake = self.generate(len(data) if n is None else n, seed)
+        mix = data.labels if self.config.classes else None # classes as often as the real ones
+        fake = self.generate(len(data) if n is None else n, seed, mix)
         distance = frechet(extract(data.images), extract(fake), seed=seed)
-        return Report(distance, discriminator_accuracy(*self.judge(data, fake)), self.gan.step)
+        accuracy = discriminator_accuracy(*self.judge(data, fake, mix))
+        return Report(distance, accuracy, self.gan.step)
 
-# %% ../nbs/22_in_one_call.ipynb #b8404c44
+# %% ../nbs/22_in_one_call.ipynb #133ba278
 class ImageGAN(Measured):
     "A GAN for pictures: fit, generate, evaluate, save; `gan` holds the players."
     def __repr__(self)->str:
@@ -331,7 +342,7 @@ class ImageGAN(Measured):
         "Write config, checkpoint and generator, in the first process only. `load` reads it."
         if self.gan.engine.process_index != 0: return Path(path)
         with self._opened(path) as run:
-            run.describe(self.config.to_dict())
+            run.describe(self.config.to_dict(), step=self.gan.step)
             save_checkpoint(self.gan, self.average, run.checkpoints)
             save_generator(self.generator(), run.generator, self._metadata())
         return Path(path)

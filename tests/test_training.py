@@ -296,6 +296,7 @@ def test_the_log_goes_on_without_gap_or_double(tmp_path_factory, resumed, more, 
     kept = [r["step"] for r in read_log(path)]
     drain(logged(map(record, range(resumed + 1, resumed + more + 1)), path))
     played = [s for s in range(resumed + 1, resumed + more + 1) if s % 10 == 0]
+    played = played or [resumed + more]  # too short for a tenth step: its last one stands for it
     assert [r["step"] for r in read_log(path)] == [s for s in kept if s <= resumed] + played
 
 
