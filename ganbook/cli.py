@@ -5,17 +5,17 @@
 # %% auto #0
 __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 'Minutes', 'AnyData', 'FreeRun', 'Data', 'RunOut',
            'Size', 'Channels', 'AnyMinutes', 'Steps', 'Preset', 'Labels', 'Resume', 'AnySeed', 'HoldOut', 'Trained',
-           'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'Real', 'AnyCount', 'SetName', 'SetOut', 'PACKAGES',
-           'note', 'result', 'plain', 'sentence', 'Commands', 'picture_size', 'picture_channels', 'goal',
-           'at_least_one', 'told', 'enough', 'hold_out', 'Plan', 'Job', 'read_plan', 'resume_line', 'fit', 'spent',
-           'sheet', 'measure', 'read_classes', 'numbers', 'conclude', 'affordable', 'free_memory', 'one_thread',
-           'free_run', 'quickstart', 'train', 'generate', 'trained', 'evaluate', 'datasets', 'check', 'look_at_pair',
-           'look_at_versions', 'look_at_device', 'look_at_threads', 'look_at_memory', 'look_at_disk',
+           'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount', 'SetName', 'SetOut',
+           'PACKAGES', 'note', 'result', 'first', 'plain', 'sentence', 'Commands', 'picture_size', 'picture_channels',
+           'goal', 'at_least_one', 'told', 'enough', 'hold_out', 'Plan', 'Job', 'read_plan', 'resume_line', 'fit',
+           'a_step', 'spent', 'sheet', 'measure', 'read_classes', 'numbers', 'conclude', 'affordable', 'free_memory',
+           'one_thread', 'free_run', 'quickstart', 'train', 'generate', 'trained', 'evaluate', 'datasets', 'check',
+           'look_at_pair', 'look_at_versions', 'look_at_device', 'look_at_threads', 'look_at_memory', 'look_at_disk',
            'look_at_encoders', 'look_at_cache', 'doctor']
 
-# %% ../nbs/23_your_images.ipynb #293a8b53
+# %% ../nbs/23_your_images.ipynb #37137810
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count, pairwise
 from pathlib import Path
@@ -42,18 +42,22 @@ if TYPE_CHECKING:
     from ganbook.datasets import Images
     from ganbook.training import Run
 
-# %% ../nbs/23_your_images.ipynb #f237b10c
+# %% ../nbs/23_your_images.ipynb #6ba2574d
 def note(text:str, # a sentence on the way
         )->None:
     "Tell the person at the keyboard: on stderr, so that stdout holds the result and nothing else."
-    print(text, file=sys.stderr, flush=True)
+    if first(): print(text, file=sys.stderr, flush=True)
 
 def result(value:dict[str, Any], # the same for programs
            text:str,             # for people
            as_json:bool,         # which of the two
           )->None:
     "Print what a command was for, on stdout: prose, or exactly one JSON document."
-    print(json.dumps(plain(value), indent=1) if as_json else text, flush=True)
+    if first(): print(json.dumps(plain(value), indent=1) if as_json else text, flush=True)
+
+def first()->bool:
+    "Is this the only process, or the first of those that torchrun started?"
+    return int(os.environ.get("RANK") or 0) == 0
 
 # %% ../nbs/23_your_images.ipynb #7e9e34f2
 def plain(value:Any, # dicts, lists, tuples, numbers, paths
@@ -68,14 +72,13 @@ def plain(value:Any, # dicts, lists, tuples, numbers, paths
 PLACES = {errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
           errno.EROFS, errno.ENAMETOOLONG}
 
-# %% ../nbs/23_your_images.ipynb #8c2df266
+# %% ../nbs/23_your_images.ipynb #d6021c4d
 def sentence(error:BaseException, # whatever ended a command
             )->tuple[int, str]:   # exit code, one line
     "1: it failed on the way; 2: it was asked for something that cannot be done."
     if hasattr(error, "format_message"): return 2, str(error.format_message()) # wrong options
     text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, FloatingPointError): # a loss that is not finite; it names its step
-        return 1, f"{text}; the last good checkpoint is kept"
+    if isinstance(error, FloatingPointError): return 1, text # a loss is not finite; step named
     if isinstance(error, OSError) and error.errno in PLACES:
         return 2, f"{error.filename} cannot be used ({error.strerror}): choose another place"
     if isinstance(error, OSError): # with a number it is the system's, without it our own sentence
@@ -86,7 +89,7 @@ def sentence(error:BaseException, # whatever ended a command
     if isinstance(error, ValueError): return 2, text
     return 1, f"{type(error).__name__}: {text} (GANBOOK_TRACEBACK=1 shows where)"
 
-# %% ../nbs/23_your_images.ipynb #5db44f32
+# %% ../nbs/23_your_images.ipynb #4370306a
 class Commands(TyperGroup):
     "The group of all commands: it turns what they raise into one sentence and an exit code."
     def invoke(self, ctx:Any)->Any:
@@ -100,19 +103,37 @@ class Commands(TyperGroup):
         "What both `ganbook` and `python -m ganbook.cli` call."
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"): stream.reconfigure(errors="backslashreplace")
-        warnings.showwarning = _warn
-        if not standalone_mode: return super().main(args, standalone_mode=False, **extra)
-        try: code = super().main(args, standalone_mode=False, **extra)
-        except Exception as error:
-            if os.environ.get("GANBOOK_TRACEBACK") == "1": raise
-            code, text = sentence(error)
-            note(f"ganbook: {text}")
-        sys.exit(code if isinstance(code, int) else 0)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            try: code = super().main(args, standalone_mode=False, **extra)
+            except Exception as error:
+                if os.environ.get("GANBOOK_TRACEBACK") == "1" or not standalone_mode: raise
+                code, text = sentence(error)
+                _last_words(code, text)
+        if standalone_mode: sys.exit(code if isinstance(code, int) else 0)
+        return code
 
-# %% ../nbs/23_your_images.ipynb #41c278bc
+# %% ../nbs/23_your_images.ipynb #8a48a929
 def _warn(message:Any, category:type[Warning], *where:Any, **more:Any)->None:
     "A warning of ours as a line; those of other libraries are for their makers."
     if issubclass(category, UserWarning): note(f"note: {message}")
+
+def _last_words(code:int, text:str)->None:
+    "Say why it ended; what all of several processes meet alike is said by the first alone."
+    if first() or code == 1: print(f"ganbook: {text}", file=sys.stderr, flush=True)
+    else: time.sleep(60) # torchrun ends this process as soon as the first has spoken
+
+def alone(command:str, # its name
+         )->None:
+    "Refuse several processes where they have nothing to share."
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise ValueError(f"{command} works in one process: start it without torchrun; only train "
+                         "and quickstart share their work")
+
+def held(run:"Run", # a folder
+        )->Any:     # a context that yields it
+    "The run, locked by the first process; the others neither lock nor write."
+    return run if first() else nullcontext(run)
 
 # %% ../nbs/23_your_images.ipynb #fcca3a46
 MANUAL = """Train a GAN on your own pictures, generate new ones, and measure them honestly.
@@ -242,25 +263,48 @@ def resume_line(plan:Plan, # of the run
     folder = shlex.quote(str(run.folder))
     return f"ganbook train {shlex.quote(plan.source)} --out {folder} --resume"
 
-# %% ../nbs/23_your_images.ipynb #3beb264f
+# %% ../nbs/23_your_images.ipynb #0ca57d37
 def fit(job:Job, # its run entered
        )->None:
     "Train until the goal, log and save on the way; Ctrl-C leaves with 130 and the way to go on."
-    from ganbook.training import interruptible, progress, write_json
-    gan, run, plan = job.gan, job.run, job.plan
-    run.describe(gan.config.to_dict(), job.train.images)
-    write_json(run.config, {**json.loads(run.config.read_text("utf-8")), "plan": asdict(plan)})
-    draw = lambda path: sheet(gan, path)
+    from ganbook.training import interruptible, progress
+    gan, run, draw = job.gan, job.run, lambda path: sheet(job.gan, path)
+    if first(): _describe(job)
     with interruptible() as asked:
-        records = gan.records(job.train, plan.steps, _left(job), None, asked)
+        records = gan.records(job.train, job.plan.steps, _left(job), None, asked)
         records = run.watch(records, gan.gan, gan.average, draw)
-        for _ in progress(records, gan.config.recipe.batch_size, plan.steps, _left(job)): pass
-        run.finish(gan.generator(), {**gan.config.to_dict(), "step": gan.gan.step}, draw)
-        draw(run.folder / "samples.png")
+        try:
+            for _ in progress(records, a_step(gan), job.plan.steps, _left(job), first()): pass
+        except FloatingPointError as error: raise _kept(error, run) from error
+        if first():
+            run.finish(gan.generator(), {**gan.config.to_dict(), "step": gan.gan.step}, draw)
+            draw(run.folder / "samples.png")
     if asked.is_set():
         note(f"ganbook: stopped at step {gan.gan.step} and nothing is lost; "
-             f"go on with: {resume_line(plan, run)}")
+             f"go on with: {resume_line(job.plan, run)}")
         raise typer.Exit(130)
+    if not first(): raise typer.Exit(0) # the first measures and reports
+
+# %% ../nbs/23_your_images.ipynb #d41566ef
+def a_step(gan:"ImageGAN")->int: # real pictures, over all processes
+    "What one step of the generator costs, counted in real pictures that are looked at."
+    recipe = gan.config.recipe
+    return recipe.batch_size * recipe.n_critic * recipe.accumulate
+
+# %% ../nbs/23_your_images.ipynb #4dda05bb
+def _describe(job:Job)->None:
+    "Write the config, and the plan into it, before the first step."
+    from ganbook.training import write_json
+    job.run.describe(job.gan.config.to_dict(), job.train.images)
+    config = json.loads(job.run.config.read_text(encoding="utf-8"))
+    write_json(job.run.config, {**config, "plan": asdict(job.plan)})
+
+def _kept(error:FloatingPointError, run:"Run")->FloatingPointError:
+    "The same error, with the checkpoint that is left, if there is one."
+    from ganbook.training import checkpoints
+    kept = [int(p.name) for p in checkpoints(run.checkpoints)]
+    if not kept: return error
+    return FloatingPointError(f"{error}; the checkpoint of step {kept[-1]} is kept")
 
 # %% ../nbs/23_your_images.ipynb #ae857a4b
 def spent(log:list[dict[str, float]], # as read_log gives it
@@ -324,7 +368,7 @@ def measure(gan:"ImageGAN",     # trained
         lines.append("  These are the pictures it was trained on: copying would look good here.")
     return {"measured": True, "against": against, "n_real": len(real), **report.to_dict()}, lines
 
-# %% ../nbs/23_your_images.ipynb #7ae06c37
+# %% ../nbs/23_your_images.ipynb #eed20414
 def read_classes(gan:"ImageGAN", # with classes
                  learn:"Images", # real pictures, for the classifier
                  exam:"Images",  # real pictures that the classifier has not seen
@@ -340,11 +384,11 @@ def read_classes(gan:"ImageGAN", # with classes
     seen, followed = class_coverage(reader, fake), gan_test_accuracy(reader, fake, asked)
     lines = [f"  a classifier of real pictures is at least {100 * seen.confidence:g} % sure of "
              f"{100 * seen.confident:.1f} % of 1000 generated ones",
-             f"    it reads {100 * right:.1f} % of held-out real pictures rightly, and in "
-             f"{100 * followed:.1f} % of the generated ones it sees the class that was asked for"]
+             f"    in {100 * followed:.1f} % it sees the class that was asked for",
+             f"    it reads {100 * right:.1f} % of held-out real pictures rightly"]
     return {"classifier_accuracy": right, "as_asked": followed, **asdict(seen)}, lines
 
-# %% ../nbs/23_your_images.ipynb #d4bbdb80
+# %% ../nbs/23_your_images.ipynb #d27ff5b0
 def numbers(gan:"ImageGAN",     # trained
             train:"Images",     # for a classifier to learn from
             test:"Images|None", # to measure with; None: measure with `train`
@@ -354,7 +398,7 @@ def numbers(gan:"ImageGAN",     # trained
            )->tuple[dict[str, Any], list[str]]: # for programs, for people
     "All that can be measured."
     value, lines = measure(gan, test or train, against if test else "training", n, seed)
-    if gan.config.classes and test and value["measured"]:
+    if gan.config.classes and test and test is not train and value["measured"]:
         value["classes"], more = read_classes(gan, train, test, seed)
         lines += more
     return value, lines
@@ -393,21 +437,21 @@ def free_memory()->float|None: # GB; None: unknown
     try: return float(importlib.import_module("psutil").virtual_memory().available) / 2**30
     except Exception: return None
 
-# %% ../nbs/23_your_images.ipynb #8c29419b
+# %% ../nbs/23_your_images.ipynb #127ff976
 def one_thread()->None:
     "Small networks train fastest on one thread; OMP_NUM_THREADS from outside has the last word."
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if not os.environ.get("OMP_NUM_THREADS", "").strip(): os.environ["OMP_NUM_THREADS"] = "1"
 
-# %% ../nbs/23_your_images.ipynb #6be2646b
+# %% ../nbs/23_your_images.ipynb #c0e871eb
 Seed = Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of prose.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is at --out.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what ganbook wrote at --out.")]
 Minutes = Annotated[float, typer.Option(help="How long to train.")]
 AnyData = Annotated[str|None, typer.Option(help="Folder, .npy, .npz or set; none: real digits.")]
 FreeRun = Annotated[Path, typer.Option(help="Run folder; if taken, the next free name.")]
 
-# %% ../nbs/23_your_images.ipynb #efc17017
+# %% ../nbs/23_your_images.ipynb #6d5c6583
 @contextmanager
 def free_run(out:Path,      # the folder that was asked for
             )->Iterator["Run"]: # held by this process alone
@@ -415,9 +459,13 @@ def free_run(out:Path,      # the folder that was asked for
     from ganbook.training import Run
     for i in count(1):
         run = Run(out if i == 1 else out.with_name(f"{out.name}-{i}"))
+        if not first(): break
         try: run.__enter__()
         except ValueError: _left_alone(run)
         else: break
+        if out.name in ("", ".."): # a folder without a name of its own has no next name
+            raise ValueError(f"--out {out} is not empty, or in use: name a new folder in it, such "
+                             f"as {out / 'mine'}")
     try:
         if run.folder != out: note(f"this run goes to {run.folder}")
         yield run
@@ -495,7 +543,7 @@ def train(data:Data, out:RunOut, size:Size=None, channels:Channels="auto", minut
             f"  ganbook train {shlex.quote(data)} --out {folder} --resume --minutes 10"]
     result(value, "\n".join([*lines, "", *more]), as_json)
 
-# %% ../nbs/23_your_images.ipynb #3c97b9a3
+# %% ../nbs/23_your_images.ipynb #fb618384
 def _begin(out:Path, plan:Plan, wish:dict[str, Any], device:str,
            force:bool)->tuple[dict[str, Any], list[str]]:
     "A new run."
@@ -506,7 +554,7 @@ def _begin(out:Path, plan:Plan, wish:dict[str, Any], device:str,
     if plan.minutes is None and plan.steps is None: plan = replace(plan, minutes=2.)
     run, name, seed = Run(out, force=force), wish["preset"] or "quick", wish["seed"] or 0
     if name not in PRESETS: raise ValueError(f"--preset {name}: want one of {', '.join(PRESETS)}")
-    if run.config.exists() and not force:
+    if first() and run.config.exists() and not force:
         raise ValueError(f"{out} holds a run already: add --resume to go on with it, --force to "
                          "replace it, or choose another --out")
     labels = bool(wish["labels"])
@@ -515,12 +563,12 @@ def _begin(out:Path, plan:Plan, wish:dict[str, Any], device:str,
     _, c, h, w = found.shape
     gan = create_gan((h, w), c, found.classes if labels else (), PRESETS[name], seed, device)
     affordable(gan)
-    with run:
+    with held(run):
         job = Job(gan, part, test, run, plan)
         fit(job)
         return conclude(job)
 
-# %% ../nbs/23_your_images.ipynb #f8d8085d
+# %% ../nbs/23_your_images.ipynb #3be05b7f
 def _go_on(out:Path, plan:Plan, wish:dict[str, Any], device:str)->tuple[dict[str, Any], list[str]]:
     "Go on with a run, on its own terms; with its own goal if none is given."
     one_thread()
@@ -529,7 +577,7 @@ def _go_on(out:Path, plan:Plan, wish:dict[str, Any], device:str)->tuple[dict[str
     run = Run(out, resume=True)
     if not run.config.exists():
         raise ValueError(f"{out} holds no run: leave --resume out to begin one")
-    with run:
+    with held(run):
         gan, old = load(out, device), read_plan(run)
         _same(out, gan, wish)
         plan = _goal_of(plan, old or Plan(plan.source, 0., 2.), _spent(gan, run))
@@ -567,7 +615,7 @@ def _reached(job:Job)->bool:
     left = _left(job)
     return job.gan.gan.step >= job.plan.steps if job.plan.steps else left is not None and left <= 0
 
-# %% ../nbs/23_your_images.ipynb #b223e125
+# %% ../nbs/23_your_images.ipynb #a0102771
 Trained = Annotated[Path, typer.Argument(help="Run folder, or a generator.safetensors.")]
 Pictures = Annotated[Path, typer.Option(help="A .png (one sheet), or a folder (a file each).")]
 Count = Annotated[int, typer.Option(help="How many.")]
@@ -575,8 +623,9 @@ Label = Annotated[str|None, typer.Option(help="A class by name or number; none: 
 Truncation = Annotated[float|None, typer.Option(
     help="Noise between -T and T: less variety, fewer slips.")]
 SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+LIST = ".generated.json" # in a folder of pictures: the files that `generate` wrote
 
-# %% ../nbs/23_your_images.ipynb #87081966
+# %% ../nbs/23_your_images.ipynb #d36a781e
 @app.command(help="Generate new pictures.\n\n"
                   "Example: ganbook generate runs/mine --n 64 --out new.png\n\n"
                   "A file each: ganbook generate runs/mine --n 1000 --out new/")
@@ -584,22 +633,33 @@ def generate(run:Trained, out:Pictures, n:Count=64, label:Label=None, truncation
              seed:Seed=0, force:Force=False, device:Device="auto", as_json:Json=False)->None:
     at_least_one("--n", n)
     single = out.suffix.lower() in SHEETS
-    if out.is_dir() if single else out.is_file():
-        raise ValueError(f"{out} is a {'folder' if single else 'file'}: choose another --out")
-    if not force and out.exists() and (single or any(out.iterdir())):
-        raise ValueError(f"{out} exists: choose another --out, or add --force to replace it")
-    gan = trained(run, device)
+    _may_write(out, single, force)
+    gan = trained(run, device, "generate")
     choice = dict(label=label, truncation=truncation)
     if single: sheet(gan, out, n, seed, **choice)
     else: _one_by_one(gan, out, n, seed, **choice)
     value = {"run": str(run), "step": gan.gan.step, "out": str(out), "n": n, "seed": seed, **choice}
     result(value, f"{_many(n, 'new picture')} in {out}", as_json)
 
-# %% ../nbs/23_your_images.ipynb #c8d45ce5
+# %% ../nbs/23_your_images.ipynb #a6dd6815
+def _may_write(out:Path, single:bool, force:bool)->None:
+    "Refuse a place that is taken."
+    if out.is_dir() if single else out.is_file():
+        raise ValueError(f"{out} is a {'folder' if single else 'file'}: choose another --out")
+    taken = out.exists() and (single or any(out.iterdir()))
+    if taken and not force:
+        raise ValueError(f"{out} exists: choose another --out, or add --force to replace it")
+    if taken and not single and not (out / LIST).exists():
+        raise ValueError(f"{out} was not written by ganbook generate, and --force removes only "
+                         "what that wrote: choose another --out")
+
+# %% ../nbs/23_your_images.ipynb #333941de
 def trained(run:Path,          # a run folder or a generator
-            device:str="auto", # "auto", "cpu", "cuda" or "mps"
+            device:str,        # "auto", "cpu", "cuda" or "mps"
+            command:str,       # which one asks
            )->"ImageGAN":
     "Load a model that has been trained."
+    alone(command)
     if not run.exists():
         raise ValueError(f"{run} does not exist: name a run folder that ganbook train wrote")
     one_thread()
@@ -609,15 +669,27 @@ def trained(run:Path,          # a run folder or a generator
         raise ValueError(f"{run} has no checkpoint yet: wait for the first, or resume the run")
     return gan
 
-# %% ../nbs/23_your_images.ipynb #5d3e3413
+# %% ../nbs/23_your_images.ipynb #c5a1d47f
 def _one_by_one(gan:"ImageGAN", out:Path, n:int, seed:int, **choice:Any)->None:
     "A PNG for each picture, in its own size; with classes, in a sub-folder for each."
     from ganbook.images import write_image
+    from ganbook.training import write_json
     images, classes, label = gan.generate(n, seed, **choice), gan.config.classes, choice["label"]
     if label is not None and label not in classes: label = classes[int(label)]
-    for i, image in enumerate(images):
-        folder = out if not classes else out / _file_name(label or classes[i % len(classes)])
-        write_image(folder / f"{i:05d}.png", image)
+    names = [f"{i:05d}.png" for i in range(n)]
+    if classes: names = [f"{_file_name(label or classes[i % len(classes)])}/{name}"
+                         for i, name in enumerate(names)]
+    for old in _written(out): (out / old).unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / LIST, names)
+    for name, image in zip(names, images, strict=True): write_image(out / name, image)
+
+def _written(out:Path)->list[Path]:
+    "The pictures in a folder that an earlier `generate` wrote there, from its own list."
+    try: names = json.loads((out / LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError): return []
+    ours = [Path(n) for n in names if isinstance(n, str) and n.endswith(".png")]
+    return [p for p in ours if p.stem.isdecimal() and not p.is_absolute() and ".." not in p.parts]
 
 def _file_name(text:str)->str:
     "A class name that every file system takes."
@@ -628,20 +700,20 @@ Real = Annotated[str, typer.Option(help="Folder, .npy, .npz or set; best never t
 AnyCount = Annotated[int|None, typer.Option(
     help="How many to generate; none: as many as there are real ones.")]
 
-# %% ../nbs/23_your_images.ipynb #8c437feb
+# %% ../nbs/23_your_images.ipynb #52f6def9
 @app.command(help="Measure a run against real pictures.\n\n"
                   "Example: ganbook evaluate runs/mine --data more_photos/ --json")
 def evaluate(run:Trained, data:Real, n:AnyCount=None, seed:Seed=0, device:Device="auto",
              as_json:Json=False)->None:
     at_least_one("--n", n)
     if run.is_file(): raise ValueError(f"{run} is a generator alone: name its run folder")
-    gan = trained(run, device)
+    gan = trained(run, device, "evaluate")
     value, lines = numbers(gan, *_unseen(gan, run, told(gan.data(data))), n, seed)
     if not value["measured"]: raise ValueError(value["why"])
     value = {"run": str(run), "data": data, "step": gan.gan.step, **value}
     result(value, "\n".join(lines), as_json)
 
-# %% ../nbs/23_your_images.ipynb #cfa32b90
+# %% ../nbs/23_your_images.ipynb #c9311f5b
 def _unseen(gan:"ImageGAN", run:Path, found:"Images")->tuple["Images", "Images|None", str]:
     "(for a classifier to learn from, to measure with, what the latter are)."
     from ganbook.training import Run, fingerprint
@@ -652,18 +724,19 @@ def _unseen(gan:"ImageGAN", run:Path, found:"Images")->tuple["Images", "Images|N
     if fingerprint(part.images) == seen:
         note("these pictures were trained on" + (": measuring with those held out" if test else ""))
         return part, test, "held-out"
-    if not gan.config.classes: return found, found, "given"
-    return *hold_out(found, .5, seed), "given"
+    learn, exam = hold_out(found, .5, seed) if gan.config.classes else (found, None)
+    return (learn, exam, "given") if exam else (found, found, "given") # too few to keep any aside
 
 # %% ../nbs/23_your_images.ipynb #c444d34f
 SetName = Annotated[str|None, typer.Argument(help="One of them.")]
 SetOut = Annotated[Path|None, typer.Option(help="Folder for its pictures, a sub-folder a class.")]
 
-# %% ../nbs/23_your_images.ipynb #297dddc6
+# %% ../nbs/23_your_images.ipynb #146a48f8
 @app.command(help="List the book's own sets, or write one as PNG files.\n\n"
                   "Example: ganbook datasets digits --out digits/")
 def datasets(name:SetName=None, out:SetOut=None, seed:Seed=0, as_json:Json=False)->None:
     one_thread()
+    alone("datasets")
     from ganbook.datasets import SETS, load_set
     if name is not None and name not in SETS:
         raise ValueError(f"{name!r} is no set of the book: want one of {', '.join(SETS)}")

@@ -1,5 +1,6 @@
-"The command line as a stranger meets it: through a process, with good folders and with bad ones."
+"The command line as a stranger meets it, with good folders and with bad ones."
 
+import contextlib
 import io
 import json
 import os
@@ -50,6 +51,16 @@ def here(*words):
     return end.value.code
 
 
+def ran(*words):
+    "(exit code, stdout, stderr) of a command in this process, for fixtures, which have no capsys."
+    from typer.testing import CliRunner
+
+    from ganbook.cli import app
+
+    done = CliRunner().invoke(app, list(map(str, words)))
+    return done.exit_code, done.stdout, done.stderr
+
+
 def one_sentence(out, err):
     "Nothing on stdout; on stderr one line that begins with the program's name."
     said = [line for line in err.splitlines() if line.strip()]
@@ -98,7 +109,8 @@ def album(tmp_path_factory):
 def first(tmp_path_factory):
     "A quickstart of three seconds, with what it said."
     folder = tmp_path_factory.mktemp("first")
-    said = ganbook("quickstart", "--minutes", ".05", "--json", folder=folder)
+    with contextlib.chdir(folder):
+        said = ran("quickstart", "--minutes", ".05", "--json")
     assert said[0] == 0, said
     return folder, said
 
@@ -137,13 +149,14 @@ def test_generate_writes_a_sheet_or_a_file_each(first, capsys):
     run = first[0] / "runs" / "quickstart"
     again = [first[0] / "a.png", first[0] / "b.png"]
     choice = ("--n", 3, "--label", 7, "--seed", 4)
-    code, out, err = ganbook("generate", run, *choice, "--out", again[0])
-    assert (code, err) == (0, "") and "3 new pictures" in out
+    assert here("generate", run, *choice, "--out", again[0]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and "3 new pictures" in out
     assert here("generate", run / "generator.safetensors", *choice, "--out", again[1]) == 0
-    capsys.readouterr()
     assert (
         again[0].read_bytes() == again[1].read_bytes()
     )  # the checkpoint and the generator alone say the same
+    capsys.readouterr()
     assert here("generate", run, "--n", 12, "--out", first[0] / "each", "--json") == 0
     assert json.loads(capsys.readouterr().out)["n"] == 12
     files = sorted(
@@ -152,6 +165,28 @@ def test_generate_writes_a_sheet_or_a_file_each(first, capsys):
     assert len(files) == 12 and files[0] == "0/00000.png"
     with Image.open(first[0] / "each" / files[0]) as picture:
         assert picture.size == (8, 8)
+
+
+def test_force_replaces_the_pictures_that_generate_wrote_and_nothing_else(first, tmp_path, capsys):
+    run, out = first[0] / "runs" / "quickstart", tmp_path / "new"
+    words = ("generate", run, "--out", out, "--n")
+    assert here(*words, 30) == 0
+    (out / "mine.png").write_text("mine")
+    (out / "0" / "99999.png").write_text("mine")
+    assert here(*words, 10) == 2
+    assert here(*words, 10, "--force", "--label", 11) == 2  # refused before anything is removed
+    assert len(list(out.rglob("0*.png"))) == 30
+    assert here(*words, 10, "--force") == 0
+    assert len(list(out.rglob("0*.png"))) == 10
+    assert all(p.read_text() == "mine" for p in (out / "mine.png", out / "0" / "99999.png"))
+    (out / ".generated.json").write_text('["../kept/0.png", 3]')  # a list of somebody else's
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "0.png").write_text("mine")
+    assert here(*words, 10, "--force") == 0 and (tmp_path / "kept" / "0.png").exists()
+    capsys.readouterr()
+    other = ("generate", run, "--out", tmp_path / "kept", "--force")
+    assert here(*other) == 2
+    assert "was not written by ganbook generate" in one_sentence(*capsys.readouterr())
 
 
 def test_what_is_there_is_not_replaced(first, capsys):
@@ -171,7 +206,7 @@ def test_what_is_there_is_not_replaced(first, capsys):
 def trained(album, tmp_path_factory):
     "Three steps on the album."
     folder = tmp_path_factory.mktemp("trained")
-    said = ganbook("train", album, "--out", "run", "--steps", 3, "--size", "16x24", folder=folder)
+    said = ran("train", album, "--out", folder / "run", "--steps", 3, "--size", "16x24")
     return folder / "run", said
 
 
@@ -212,13 +247,108 @@ def test_evaluate_knows_what_was_trained_on(tmp_path, capsys):
     assert "10 pictures" in capsys.readouterr().err
 
 
-def test_datasets(tmp_path, capsys):
+def test_too_few_unseen_pictures_to_split_are_still_unseen(first, tmp_path, capsys):
+    from ganbook.datasets import load_set
+
+    run, glyphs = first[0] / "runs" / "quickstart", load_set("glyphs", size=8).take(slice(0, 4000))
+    few = glyphs.take((glyphs.labels < 10).nonzero().flatten()[:100])  # one more than 65, no 130
+    assert few.classes[:10] == tuple("0123456789")
+    grey = ((few.images[:, 0] + 1) * 127.5).round().byte().numpy()
+    named = {"labels": few.labels.numpy()}
+    np.savez(tmp_path / "few.npz", images=grey, **named)
+    np.savez(tmp_path / "one.npz", images=grey, groups=0 * few.labels.numpy(), **named)
+    for name in ("few.npz", "one.npz"):
+        assert here("evaluate", run, "--data", tmp_path / name, "--json") == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["against"], found["n_real"], "classes" in found) == ("given", 100, False)
+
+
+def test_datasets(tmp_path, monkeypatch, capsys):
+    from ganbook.datasets import load_set
+
+    few = load_set("digits").take(slice(0, 40))
+    monkeypatch.setattr("ganbook.datasets.load_set", lambda *name, **more: few)
     assert here("datasets", "--json") == 0
     names = [card["name"] for card in json.loads(capsys.readouterr().out)["sets"]]
     assert names == ["digits", "photos", "glyphs", "shapes"]
     assert here("datasets") == 0 and "CC BY" in capsys.readouterr().out
     assert here("datasets", "digits", "--out", tmp_path / "d") == 0
-    assert len(list((tmp_path / "d").glob("[0-9]/*.png"))) == 1797
+    assert len(list((tmp_path / "d").glob("[0-9]/*.png"))) == 40
+
+
+def test_a_folder_without_a_name_of_its_own(tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "few.npy", np.zeros((4, 8, 8), np.uint8))
+    words = ("quickstart", "--data", "../few.npy", "--minutes", ".001", "--out")
+    tmp_path = tmp_path / "here"
+    tmp_path.mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").write_text("mine")
+    for name in (".", ".."):
+        assert here(*words, name) == 2
+        assert f"--out {name} is not empty, or in use: name a new folder" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+    (tmp_path / "mine.txt").unlink()
+    assert here(*words, ".") == 0 and (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize("given, threads", [(None, "1"), ("", "1"), (" ", "1"), ("3", "3")])
+def test_an_empty_number_of_threads_is_none(given, threads, monkeypatch):
+    from ganbook.cli import one_thread
+
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    one_thread()
+    assert os.environ["OMP_NUM_THREADS"] == threads
+
+
+def test_the_bar_counts_every_real_picture(capsys, tmp_path):
+    from ganbook.api import PRESETS, create_gan
+    from ganbook.cli import a_step
+
+    assert a_step(create_gan(8, recipe=PRESETS["wasserstein"])) == 5 * 32
+
+
+# -- several processes --------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs gloo over libuv there")
+def test_of_two_processes_the_first_speaks_and_writes(tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    alone = ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "-m", "ganbook.cli"]
+    np.save(tmp_path / "few.npy", np.zeros((64, 8, 8), np.uint8))
+    words = ["train", "few.npy", "--out", "run", "--steps", "12", "--json"]
+    done = subprocess.run(
+        [*torchrun, *alone, *words],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["step"] == 12  # one document
+    assert done.stderr.count("64 pictures of 8x8") == 1
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in log]
+    assert steps == sorted(set(steps)) and steps[-1] == 10
+
+
+def test_the_second_process_is_silent_and_locks_nothing(tmp_path, monkeypatch, capsys):
+    from ganbook.cli import held, note, result
+    from ganbook.training import Run
+
+    monkeypatch.setenv("RANK", "1")
+    note("hello")
+    result({}, "hello", False)
+    with held(Run(tmp_path / "run")):
+        assert not (tmp_path / "run").exists()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    (tmp_path / "run").mkdir()
+    assert here("generate", tmp_path / "run", "--out", tmp_path / "x.png") == 2
+    assert "generate works in one process" in one_sentence(*capsys.readouterr())
 
 
 # -- interruptions ------------------------------------------------------------------------------
@@ -237,14 +367,18 @@ def started(words, folder, until):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that means Ctrl-C")
-def test_ctrl_c_keeps_all_and_says_how_to_go_on(album, tmp_path, capsys):
-    words = ("train", album, "--out", tmp_path / "run", "--minutes", 5, "--size", 16)
-    process = started(words, tmp_path, "step 2")
-    assert here(*words) == 2  # meanwhile: somebody else wants the folder
-    assert "holds a run already" in one_sentence(*capsys.readouterr())
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "--resume" in said and "Traceback" not in said
+def test_ctrl_c_keeps_all_and_says_how_to_go_on(album, tmp_path, monkeypatch, capsys):
+    def impatient(records, *more):
+        for record in records:
+            if record.step == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield record
+
+    with monkeypatch.context() as pressed:
+        pressed.setattr("ganbook.training.progress", impatient)
+        assert here("train", album, "--out", tmp_path / "run", "--minutes", 5, "--size", 16) == 130
+    said = capsys.readouterr().err
+    assert "--resume" in said and "Traceback" not in said
     step = int(sorted((tmp_path / "run" / "checkpoints").iterdir())[-1].name)
     assert step >= 2 and not (tmp_path / "run" / "report.json").exists()
     words = ("train", album, "--out", tmp_path / "run", "--resume", "--steps", step + 1, "--json")
@@ -256,6 +390,8 @@ def test_ctrl_c_keeps_all_and_says_how_to_go_on(album, tmp_path, capsys):
 def test_a_killed_run_frees_its_folder(album, tmp_path, capsys):
     words = ("train", album, "--out", tmp_path / "run", "--steps", 10**6, "--size", 16)
     process = started(words, tmp_path, "step 1")
+    assert here(*words) == 2  # meanwhile: somebody else wants the folder
+    assert "holds a run already" in one_sentence(*capsys.readouterr())
     process.kill()
     process.communicate(timeout=60)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["plan"]["steps"] == 10**6
@@ -264,6 +400,27 @@ def test_a_killed_run_frees_its_folder(album, tmp_path, capsys):
     words = ("train", album, "--out", tmp_path / "run", "--resume", "--steps", 2, "--json")
     assert here(*words) == 0
     assert json.loads(capsys.readouterr().out)["step"] == 2
+
+
+def test_a_loss_that_is_not_finite_names_the_checkpoint_where_there_is_one(
+    tmp_path, monkeypatch, capsys
+):
+    def burst(gan, *more):
+        raise FloatingPointError(f"step {gan.step + 1}: a loss is not finite")
+        yield
+
+    np.save(tmp_path / "a.npy", np.zeros((4, 8, 8), np.uint8))
+    words = ("train", tmp_path / "a.npy", "--out", tmp_path / "run")
+    with monkeypatch.context() as broken:
+        broken.setattr("ganbook.api.play", burst)
+        assert here(*words, "--steps", 5) == 1
+        assert capsys.readouterr().err.rstrip().endswith("step 1: a loss is not finite")
+    assert here(*words, "--steps", 2, "--force") == 0
+    monkeypatch.setattr("ganbook.api.play", burst)
+    assert here(*words, "--steps", 5, "--resume") == 1
+    assert (
+        "step 3: a loss is not finite; the checkpoint of step 2 is kept" in capsys.readouterr().err
+    )
 
 
 # -- wrong use ----------------------------------------------------------------------------------
@@ -340,8 +497,8 @@ def test_a_label_that_does_not_exist(first, capsys):
 
 
 def test_in_a_process_it_is_the_same(oddities):
-    code, out, err = ganbook("train", "empty", "--out", "r", folder=oddities)
-    assert code == 2 and "holds no pictures" in one_sentence(out, err)
+    code, out, err = ganbook("quickstart", "--minutes", -1, folder=oddities)
+    assert code == 2 and "--minutes -1" in one_sentence(out, err)
     code, out, err = ganbook("quickstart", "--minutes", 0, GANBOOK_TRACEBACK="1")
     assert code == 1 and "Traceback" in err and "ValueError" in err
 
@@ -368,10 +525,13 @@ def test_errors_on_the_way(error, code, monkeypatch, capsys):
 # -- the environment ----------------------------------------------------------------------------
 
 
-def test_doctor(tmp_path):
-    code, out, err = ganbook("doctor", "--json", GANBOOK_DATA=str(tmp_path))
+def test_doctor(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GANBOOK_DATA", str(tmp_path))
+    monkeypatch.setattr("ganbook.cli.look_at_pair", lambda: "looked at in the next test")
+    assert here("doctor", "--json") == 0
+    out, err = capsys.readouterr()
     checks = {c["name"]: c for c in json.loads(out)["checks"]}
-    assert code == 0 and err == "" and len(checks) == 8, out
+    assert err == "" and len(checks) == 8, out
     assert str(tmp_path) in checks["cache"]["found"]
 
 
@@ -381,10 +541,12 @@ def broken(folder, package, line):
     return {"PYTHONPATH": f"{folder}{os.pathsep}{ENVIRONMENT['PYTHONPATH']}"}
 
 
-def test_doctor_names_a_broken_pair_and_its_remedy(tmp_path):
+def test_doctor_names_a_broken_pair_and_its_remedy(tmp_path, monkeypatch, capsys):
     line = "raise RuntimeError('operator torchvision::nms does not exist')"
-    code, out, err = ganbook("doctor", **broken(tmp_path, "torchvision", line))
-    assert code == 1 and "BAD  pair" in out and "torchvision::nms" in out
+    monkeypatch.setenv("PYTHONPATH", broken(tmp_path, "torchvision", line)["PYTHONPATH"])
+    assert here("doctor") == 1  # the pair is looked at in a process of its own
+    out, err = capsys.readouterr()
+    assert "BAD  pair" in out and "torchvision::nms" in out
     assert "remedy for pair: pip install --force-reinstall torch torchvision" in out
     assert "Traceback" not in out + err
 
