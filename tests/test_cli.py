@@ -1,6 +1,7 @@
 "The command line as a stranger meets it, with good folders and with bad ones."
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -109,7 +110,11 @@ def album(tmp_path_factory):
 def first(tmp_path_factory):
     "A quickstart of three seconds, with what it said."
     folder = tmp_path_factory.mktemp("first")
-    with contextlib.chdir(folder):
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as quick:
+        from ganbook.features import train_classifier
+
+        taught = functools.partial(train_classifier, steps=90)  # 400 would take most of the time
+        quick.setattr("ganbook.features.train_classifier", taught)
         said = ran("quickstart", "--minutes", ".05", "--json")
     assert said[0] == 0, said
     return folder, said
@@ -125,7 +130,7 @@ def test_quickstart_leaves_a_whole_run(first):
     assert report["images"] + report["held_out"] == 1797 and report["against"] == "held-out"
     distance = report["distance"]
     assert 0 < distance["floor"] < distance["low"] < distance["value"] < distance["high"]
-    assert report["classes"]["classifier_accuracy"] > 0.95
+    assert report["classes"]["classifier_accuracy"] > 0.9
     assert "digits: 1797 pictures of 8x8, grey, 10 classes" in err
     assert "images/s" in err and "Traceback" not in err
 
@@ -543,6 +548,7 @@ def broken(folder, package, line):
 
 def test_doctor_names_a_broken_pair_and_its_remedy(tmp_path, monkeypatch, capsys):
     line = "raise RuntimeError('operator torchvision::nms does not exist')"
+    broken(tmp_path, "torch", "")  # which costs nothing to import
     monkeypatch.setenv("PYTHONPATH", broken(tmp_path, "torchvision", line)["PYTHONPATH"])
     assert here("doctor") == 1  # the pair is looked at in a process of its own
     out, err = capsys.readouterr()
