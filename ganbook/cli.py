@@ -368,7 +368,7 @@ def measure(gan:"ImageGAN",     # trained
         lines.append("  These are the pictures it was trained on: copying would look good here.")
     return {"measured": True, "against": against, "n_real": len(real), **report.to_dict()}, lines
 
-# %% ../nbs/23_your_images.ipynb #eed20414
+# %% ../nbs/23_your_images.ipynb #e0457e79
 def read_classes(gan:"ImageGAN", # with classes
                  learn:"Images", # real pictures, for the classifier
                  exam:"Images",  # real pictures that the classifier has not seen
@@ -384,7 +384,7 @@ def read_classes(gan:"ImageGAN", # with classes
     seen, followed = class_coverage(reader, fake), gan_test_accuracy(reader, fake, asked)
     lines = [f"  a classifier of real pictures is at least {100 * seen.confidence:g} % sure of "
              f"{100 * seen.confident:.1f} % of 1000 generated ones",
-             f"    in {100 * followed:.1f} % it sees the class that was asked for",
+             f"    in {100 * followed:.1f} % of them it sees the class that was asked for",
              f"    it reads {100 * right:.1f} % of held-out real pictures rightly"]
     return {"classifier_accuracy": right, "as_asked": followed, **asdict(seen)}, lines
 
