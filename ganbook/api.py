@@ -163,7 +163,7 @@ def in_parts(model:torch.nn.Module,  # in evaluation mode if it has BatchNorm
     parts = zip(*(x.split(size) for x in inputs), strict=True)
     return torch.cat([model(*(x.to(device) for x in part)).float().cpu() for part in parts])
 
-# %% ../nbs/22_in_one_call.ipynb #3cd7a664
+# %% ../nbs/22_in_one_call.ipynb #a54d9fc2
 class Sampler:
     "Players placed on a device, their average, and pictures drawn from it."
     def __init__(self,
@@ -188,7 +188,7 @@ class Sampler:
     def generate(self,
                  n:int=16,                    # how many
                  seed:int=0,                  # the same seed, the same pictures
-                 label:int|str|Tensor|None=None, # a class by number or name, or labels; None: in turn
+                 label:int|str|Tensor|None=None, # class (number, name) or labels; None: in turn
                  truncation:float|None=None,  # noise from [-truncation, truncation]: fewer slips
                 )->Tensor:                    # (n, c, h, w) in [-1, 1], on the CPU
         "New pictures."

@@ -36,11 +36,12 @@ import warnings
 import typer
 from typer.core import TyperGroup
 
-# %% ../nbs/23_your_images.ipynb #77aa21e7
+# %% ../nbs/23_your_images.ipynb #1e663247
 if TYPE_CHECKING:
     from ganbook.api import ImageGAN
     from ganbook.datasets import Images
     from ganbook.training import Run
+else: ImageGAN = Images = Run = Any # the names exist, so that annotations can be resolved
 
 # %% ../nbs/23_your_images.ipynb #6ba2574d
 def note(text:str, # a sentence on the way

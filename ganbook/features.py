@@ -35,12 +35,12 @@ def histogram(images:Tensor, # (n, c, h, w) in [-1, 1]
     counts.scatter_add_(2, level, torch.ones_like(level, dtype=counts.dtype))
     return (counts / level.shape[2]).flatten(1)
 
-# %% ../nbs/04_features.ipynb #cdd25b11
+# %% ../nbs/04_features.ipynb #0388061d
 def hog(images:Tensor, # (n, c, h, w) in [-1, 1]; sides of at least `cell` pixels
         cell:int=8,    # side of a cell in pixels
         bins:int=9,    # directions between 0 and 180 degrees
        )->Tensor:      # (n, bins * cells), non-negative
-    "Histogram of oriented gradients (Dalal and Triggs 2005), each cell divided by its neighbourhood."
+    "Histogram of oriented gradients (Dalal and Triggs 2005), each cell over its neighbourhood."
     right, down = edges(images).unbind(1)
     position = torch.atan2(down, right).remainder(math.pi) / math.pi * bins - .5
     below = position.floor()
@@ -68,7 +68,7 @@ def prepare(images:Tensor, # (n, c, h, w) floating point, in [-1, 1]
     if images.shape[2:] == (size, size): return images
     return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
-# %% ../nbs/04_features.ipynb #5bc896f2
+# %% ../nbs/04_features.ipynb #93cc4a60
 class Encoder(Module):
     "Pictures to numbers: brightness, contrast, four convolutions' mean responses, a linear map."
     def __init__(self, channels:int,  # 1 grey or 3 colour
@@ -79,7 +79,8 @@ class Encoder(Module):
         self.channels, self.dim = channels, dim
         w = [channels, width, 2*width, 4*width, 5*width]
         self.stages = nn.ModuleList([nn.Conv2d(w[0], w[1], 4, 2, 1), nn.Conv2d(w[1], w[2], 4, 2, 1),
-                                     nn.Conv2d(w[2], w[3], 4, 2, 1), nn.Conv2d(w[3], w[4], 3, 1, 1)])
+                                     nn.Conv2d(w[2], w[3], 4, 2, 1),
+                                     nn.Conv2d(w[3], w[4], 3, 1, 1)])
         for p in self.stages.parameters():
             nn.init.kaiming_normal_(p, nonlinearity="relu") if p.ndim == 4 else nn.init.zeros_(p)
         self.project = nn.Linear(channels + 1 + sum(w[1:]), dim)
@@ -95,14 +96,15 @@ class Encoder(Module):
             pooled.append(h.mean((2, 3), keepdim=True))
         return self.project(torch.cat(pooled, 1).flatten(1))
 
-# %% ../nbs/04_features.ipynb #779bd46e
+# %% ../nbs/04_features.ipynb #b38adf5f
 @torch.no_grad()
 def extract(images:Tensor,             # (n, c, h, w) in [-1, 1]
             encoder:Encoder|None=None, # None: load_encoder for these channels
             batch_size:int=256,        # pictures at a time; changes memory, not numbers
            )->Tensor:                  # (n, dim) on the images' device
     "Features of many pictures, without gradient."
-    if images.ndim != 4: raise ValueError(f"images have shape {tuple(images.shape)}; give (n, c, h, w)")
+    if images.ndim != 4:
+        raise ValueError(f"images have shape {tuple(images.shape)}; give (n, c, h, w)")
     if encoder is None: encoder = load_encoder(images.shape[1])
     encoder = encoder.to(images.device)
     if not len(images): return torch.zeros(0, encoder.dim, device=images.device)
@@ -148,9 +150,9 @@ def _shifted(images:Tensor, generator:torch.Generator)->Tensor:
     moved = padded[every.to(images.device), :, down + rows[:, None], right + columns]
     return moved.movedim(3, 1)
 
-# %% ../nbs/04_features.ipynb #71667736
+# %% ../nbs/04_features.ipynb #822a257b
 def _descend(model:Module, inputs:Tensor, labels:Tensor, steps:int, seed:int, rate:float)->None:
-    "Adam on the cross-entropy, with a rate that rises for a fifth of the steps and then falls to 0."
+    "Adam on the cross-entropy; the rate rises for a fifth of the steps and then falls to 0."
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=.2)
     shift = torch.Generator().manual_seed(seed)
@@ -163,17 +165,17 @@ def _descend(model:Module, inputs:Tensor, labels:Tensor, steps:int, seed:int, ra
         optimizer.step()
         cycle.step()
 
-# %% ../nbs/04_features.ipynb #117d6543
+# %% ../nbs/04_features.ipynb #a2ab6dc0
 def train_classifier(images:Tensor,             # (n, c, h, w) in [-1, 1]
                      labels:Tensor,             # (n,) whole numbers from 0
                      steps:int=400,             # batches of 64
                      seed:int=0,                # of weights, order and shifts
-                     encoder:Encoder|None=None, # frozen, only a head is learned; None: all is learned
-                    )->Classifier:              # in eval mode, without gradients, on the images' device
+                     encoder:Encoder|None=None, # frozen, only a head learns; None: all learns
+                    )->Classifier:              # in eval mode, no gradients, on the images' device
     "Learn to name pictures: cross-entropy, Adam, a one-cycle rate, shifts of up to two pixels."
     labels = labels.long().to(images.device)
     if labels.ndim != 1 or len(labels) != len(images) or not len(labels) or labels.min() < 0:
-        raise ValueError(f"{len(images)} images with labels of shape {tuple(labels.shape)}: give one "
+        raise ValueError(f"{len(images)} images, labels of shape {tuple(labels.shape)}: give one "
                          "whole number from 0 upwards for each image")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -189,7 +191,7 @@ ENCODERS = {1: ("encoder_grey.safetensors",
             3: ("encoder_colour.safetensors",
                "f6819fee143702f62b96ef4e5da829fbeca192e453f23151a33f21edfd330888")}
 
-# %% ../nbs/04_features.ipynb #1642d3bc
+# %% ../nbs/04_features.ipynb #5ea73137
 def load_encoder(channels:int, # of the images: 1 loads the grey encoder, 3 and 4 the colour one
                 )->Encoder:    # frozen, in eval mode, on the CPU
     "The encoder that ships with the book, checked against its checksum."
@@ -200,20 +202,22 @@ def load_encoder(channels:int, # of the images: 1 loads the grey encoder, 3 and 
     found = hashlib.sha256(content).hexdigest()
     if found != wanted:
         raise ValueError(f"{name} has checksum {found[:12]}, wanted {wanted[:12]}: the file was "
-                         "changed and its numbers would compare with nobody's; install ganbook again")
+                         "changed and its numbers would compare with nobody's; "
+                         "install ganbook again")
     from safetensors.torch import load
     encoder = Encoder(min(channels, 3))
     encoder.load_state_dict(load(content))
     return encoder.eval().requires_grad_(False)
 
-# %% ../nbs/04_features.ipynb #0e177090
+# %% ../nbs/04_features.ipynb #ef6a3224
 def nearest(queries:Tensor,    # (n, d)
             references:Tensor, # (m, d)
             k:int=1,           # neighbours per query, at most m
            )->tuple[Tensor, Tensor]: # (n, k) Euclidean distances, ascending, and (n, k) indices
     "The closest references of each query; equal rows are at distance 0 exactly."
     if not 1 <= k <= len(references):
-        raise ValueError(f"k is {k}, but there are {len(references)} references: take 1 <= k <= their number")
+        raise ValueError(f"k is {k}, but there are {len(references)} references: "
+                         "take 1 <= k <= their number")
     found, centre = [], references.mean(0)
     for part in queries.split(256):
         rough = torch.cdist(part - centre, references - centre)

@@ -22,9 +22,9 @@ def root(matrix:Tensor, # (d, d) symmetric, no negative eigenvalue
     values, vectors = torch.linalg.eigh(matrix)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
 
-# %% ../nbs/08_metrics.ipynb #95999f4a
+# %% ../nbs/08_metrics.ipynb #6d2b405e
 def moments(features:Tensor, # (n, d), n >= 2
-           )->tuple[Tensor, Tensor]: # mean (d,) and covariance (d, d) with n - 1 below, both float64
+           )->tuple[Tensor, Tensor]: # mean (d,), covariance (d, d) over n - 1; float64
     "Mean and covariance, in double precision."
     features = features.detach().to("cpu", torch.float64)
     mean = features.mean(0)
@@ -43,17 +43,18 @@ def gaussian_distance(mean:Tensor,       # (d,)
     spread = covariance.trace() + covariances.diagonal(dim1=-2, dim2=-1).sum(-1) - 2*shared
     return ((mean - means).square().sum(-1) + spread).clamp(min=0)
 
-# %% ../nbs/08_metrics.ipynb #0e341474
+# %% ../nbs/08_metrics.ipynb #dbdad409
 def _check(real:Tensor, fake:Tensor)->None:
     "Two tables of finite numbers, equally wide, at least two rows each."
     for name, x in (("real", real), ("fake", fake)):
         if x.ndim != 2 or len(x) < 2:
-            raise ValueError(f"{name} features have shape {tuple(x.shape)}; give (n, d), n at least 2, "
+            raise ValueError(f"{name} features have shape {tuple(x.shape)}; give (n, d), n > 1, "
                              "as features.extract makes them")
         if not torch.isfinite(x).all():
-            raise ValueError(f"{name} features hold values that are not finite; look at the images first")
+            raise ValueError(f"{name} features hold values that are not finite; "
+                             "look at the images first")
     if real.shape[1] != fake.shape[1]:
-        raise ValueError(f"real has {real.shape[1]} features, fake has {fake.shape[1]}: use one encoder")
+        raise ValueError(f"real has {real.shape[1]} features, fake {fake.shape[1]}: use one encoder")
 
 # %% ../nbs/08_metrics.ipynb #404b9c14
 def frechet_distance(real:Tensor, # (n, d) features, n > d for a sound number
@@ -63,10 +64,10 @@ def frechet_distance(real:Tensor, # (n, d) features, n > d for a sound number
     _check(real, fake)
     return gaussian_distance(*moments(real), *moments(fake)).item()
 
-# %% ../nbs/08_metrics.ipynb #41f3475c
+# %% ../nbs/08_metrics.ipynb #cb4430cd
 def left_out(features:Tensor, # (n, d)
              groups:Tensor,   # (n,) whole numbers 0 .. g-1: the group of each row
-            )->tuple[Tensor, Tensor]: # means (g, d) and covariances (g, d, d), each without one group
+            )->tuple[Tensor, Tensor]: # (g, d) and (g, d, d), each without one group
     "Moments with each group left out in turn, from one pass over the rows."
     x = features.detach().to("cpu", torch.float64)
     centre = x.mean(0)
@@ -78,13 +79,14 @@ def left_out(features:Tensor, # (n, d)
     spread = squares.sum(0) - squares - count[..., None] * mean[:, :, None] * mean[:, None]
     return mean + centre, spread / (count[..., None] - 1)
 
-# %% ../nbs/08_metrics.ipynb #5bd72067
+# %% ../nbs/08_metrics.ipynb #f11c3231
 def jackknife(real:Tensor,   # (n, d) features
               fake:Tensor,   # (m, d) features
               groups:int=20, # left out in turn, on either side
               seed:int=0,    # of the grouping
              )->tuple[float, float, float, float]: # value, bias, standard error, degrees of freedom
     "Grouped jackknife of the Fréchet distance over both samples."
+    groups = min(groups, len(real), len(fake))
     pairs = [moments(real), moments(fake)]
     value = gaussian_distance(*pairs[0], *pairs[1])
     generator, bias, variances = torch.Generator().manual_seed(seed), 0., []
@@ -119,7 +121,7 @@ def _short(x:float)->str:
     "Three figures, or one decimal from 10 upwards; rounding errors are 0."
     return f"{x:.1f}" if x >= 10 else f"{x:.3g}" if x > 1e-6 else "0"
 
-# %% ../nbs/08_metrics.ipynb #fe643713
+# %% ../nbs/08_metrics.ipynb #882be1c2
 @dataclass(frozen=True)
 class Distance:
     "A Fréchet distance and how far to trust it."
@@ -142,10 +144,11 @@ class Distance:
 
     def __str__(self)->str:
         ground = "not known" if math.isnan(self.floor) else _short(self.floor)
-        return (f"{_short(self.value)} [{_short(self.low)}, {_short(self.high)}] ({100*self.level:g} %, "
+        return (f"{_short(self.value)} [{_short(self.low)}, {_short(self.high)}] "
+                f"({100*self.level:g} %, "
                 f"n = {self.n_real} against {self.n_fake}; real against real {ground})")
 
-# %% ../nbs/08_metrics.ipynb #f3cb03fa
+# %% ../nbs/08_metrics.ipynb #18746eee
 def frechet(real:Tensor,      # (n, d) features of real pictures
             fake:Tensor,      # (m, d) features of made ones
             level:float=.95,  # nominal coverage of the interval, 0 to 1
@@ -153,7 +156,8 @@ def frechet(real:Tensor,      # (n, d) features of real pictures
            )->Distance:       # value, interval, floor, sizes
     "Fréchet distance with a jackknife interval for its expectation at these n, and the floor."
     _check(real, fake)
-    if not 0 < level < 1: raise ValueError(f"level is {level}; take one between 0 and 1, such as .95")
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; take one between 0 and 1, such as .95")
     few, dim = min(len(real), len(fake)), real.shape[1]
     if few <= dim:
         raise ValueError(f"{few} pictures for {dim} features: the covariance cannot be estimated; "
@@ -207,13 +211,13 @@ class Accuracies:
                           for x in (self.discriminator, self.gan_train, self.gan_test))
         return f"discriminator {d} (50 %: cannot tell), GAN-train {train}, GAN-test {test}"
 
-# %% ../nbs/08_metrics.ipynb #dc25c6ca
+# %% ../nbs/08_metrics.ipynb #cd654d44
 def accuracy_report(classifier:Classifier,         # trained on real pictures
                     fake:Tensor,                   # (n, c, h, w) made pictures
                     fake_labels:Tensor,            # (n,) the classes that were asked for
                     real:Tensor,                   # (m, c, h, w) real pictures held out
                     real_labels:Tensor,            # (m,)
-                    scores:tuple[Tensor, Tensor]|None=None, # D on real and on fake; None: not measured
+                    scores:tuple[Tensor, Tensor]|None=None, # D on real, on fake; None: unmeasured
                     steps:int=400,                 # of the training in GAN-train
                    )->Accuracies:                  # prints as one line
     "The three accuracies together."
@@ -221,7 +225,7 @@ def accuracy_report(classifier:Classifier,         # trained on real pictures
                       gan_train_accuracy(fake, fake_labels, real, real_labels, steps),
                       gan_test_accuracy(classifier, fake, fake_labels))
 
-# %% ../nbs/08_metrics.ipynb #16f393f9
+# %% ../nbs/08_metrics.ipynb #a9c2aee8
 @dataclass(frozen=True)
 class Coverage:
     "What a classifier of real pictures makes of made ones."
@@ -230,16 +234,18 @@ class Coverage:
     confidence: float          # probability from which on it counts as sure
 
     def __str__(self)->str:
-        return (f"{100*self.confident:.1f} % read with at least {100*self.confidence:g} % confidence; "
+        return (f"{100*self.confident:.1f} % read with at least "
+                f"{100*self.confidence:g} % confidence; "
                 f"class shares {100*min(self.shares):.1f} % to {100*max(self.shares):.1f} %")
 
-# %% ../nbs/08_metrics.ipynb #f6cc5570
+# %% ../nbs/08_metrics.ipynb #7537ba61
 def class_coverage(classifier:Classifier, # trained on real pictures
                    fake:Tensor,           # (n, c, h, w) made pictures
                    confidence:float=.9,   # probability from which on it counts as sure, 0 to 1
                   )->Coverage:            # share read with confidence, share of each class
     "How many made pictures are read with confidence, and how evenly the classes come."
-    if not 0 < confidence < 1: raise ValueError(f"confidence is {confidence}; take one between 0 and 1, such as .9")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; take one between 0 and 1, such as .9")
     if not len(fake): raise ValueError("no pictures to read; give at least one")
     top, label = classifier.probabilities(fake).max(1)
     shares = torch.bincount(label, minlength=classifier.head.out_features) / len(fake)
