@@ -43,7 +43,7 @@ def gaussian_distance(mean:Tensor,       # (d,)
     spread = covariance.trace() + covariances.diagonal(dim1=-2, dim2=-1).sum(-1) - 2*shared
     return ((mean - means).square().sum(-1) + spread).clamp(min=0)
 
-# %% ../nbs/08_metrics.ipynb #dbdad409
+# %% ../nbs/08_metrics.ipynb #6885e6a2
 def _check(real:Tensor, fake:Tensor)->None:
     "Two tables of finite numbers, equally wide, at least two rows each."
     for name, x in (("real", real), ("fake", fake)):
@@ -54,7 +54,8 @@ def _check(real:Tensor, fake:Tensor)->None:
             raise ValueError(f"{name} features hold values that are not finite; "
                              "look at the images first")
     if real.shape[1] != fake.shape[1]:
-        raise ValueError(f"real has {real.shape[1]} features, fake {fake.shape[1]}: use one encoder")
+        raise ValueError(f"real has {real.shape[1]} features, fake {fake.shape[1]}; "
+                         "use one encoder")
 
 # %% ../nbs/08_metrics.ipynb #404b9c14
 def frechet_distance(real:Tensor, # (n, d) features, n > d for a sound number
