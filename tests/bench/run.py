@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from peers import PEERS, peer
 from torch import nn
 
 from ganbook.api import Recipe, create_gan
@@ -186,6 +187,32 @@ def omniglot(args):
         f"distance minus floor: ganbook {spread(ours)}, DCGAN {spread(theirs)}, "
         f"ratio {spread([b / a for a, b in zip(ours, theirs, strict=True)])}"
     )
+    for name in PEERS:
+        found = [against(name, seed, train, features, args) for seed in range(args.seeds)]
+        found = [x - base for x in found if x is not None]
+        if found:
+            ratios = [b / a for a, b in zip(ours, found, strict=False)]
+            print(f"{name}: distance minus floor {spread(found)}, ratio {spread(ratios)}")
+
+
+def against(name, seed, train, features, args):
+    "Frechet distance of a public script's networks after the same core-seconds; None: not here."
+    made = peer(name, seed)
+    if made is None:
+        return None
+    gan, size, batch, n_critic = made
+    feed = batches(resize(train.images, size), batch_size=batch, seed=seed)
+    steps = spend(play(gan, feed, n_critic), args.omniglot_seconds)
+    with torch.no_grad():
+        running = gan.G.eval()(torch.randn(len(train), 100))
+        fresh = refresh_norm(gan.G, [(torch.randn(128, 100),) for _ in range(20)])
+        fakes = [running, fresh(torch.randn(len(train), 100))]
+    distance = min(frechet_distance(features, extract(x)) for x in fakes)
+    write_image(
+        args.out / f"omniglot-{name.split()[0]}-{name.split()[1]}-{seed}.png", fakes[1][:64]
+    )
+    print(f"  {name}, seed {seed}: {distance:.1f} after {steps} steps", flush=True)
+    return distance
 
 
 def overhead(args):
