@@ -7,11 +7,11 @@ __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Recipe', 'Config', 'players', 'pen
            'Sampler', 'fitting', 'feed', 'Player', 'Trainer', 'Judge', 'Report', 'Measured', 'ImageGAN', 'create_gan',
            'load']
 
-# %% ../nbs/22_in_one_call.ipynb #21e268e7
+# %% ../nbs/22_in_one_call.ipynb #7a20be15
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
@@ -25,9 +25,9 @@ from .images import write_image
 from .metrics import Distance, discriminator_accuracy, frechet
 from .networks import (ConvDown, ConvUp, Discriminator, Generator, Normal, ResidualDown,
                               ResidualUp, as_size, levels)
-from .training import (Run, accelerated, averaged, averaging, checkpoints, interruptible,
-                              load_checkpoint, load_generator, progress, refresh_norm,
-                              save_checkpoint, save_generator, until)
+from .training import (Run, accelerated, agreed, averaged, averaging, checkpoints,
+                              interruptible, load_checkpoint, load_generator, progress,
+                              refresh_norm, save_checkpoint, save_generator, until)
 
 # %% ../nbs/22_in_one_call.ipynb #29c20003
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class Player(Sampler):
 
     def _draw(self, path:Path)->None: write_image(path, self.generate(64))
 
-# %% ../nbs/22_in_one_call.ipynb #583a45eb
+# %% ../nbs/22_in_one_call.ipynb #aa4c8103
 class Trainer(Player):
     "A player that is trained by one call."
     def fit(self,
@@ -250,10 +250,8 @@ class Trainer(Player):
         "Train. Ctrl-C stops after the step in hand and loses nothing; call again to go on."
         if minutes is None and steps is None: minutes = 2
         data, main = fitting(self.config, source), self.gan.engine.process_index == 0
-        with self._opened(run) as folder, interruptible() as asked:
-            if folder is not None and main:
-                labels = data.labels if self.config.classes else None
-                folder.describe(self.config.to_dict(), data.images, labels, self.gan.step)
+        with ExitStack() as stack, interruptible() as asked:
+            folder = self._entered(stack, run, data)
             records = self.records(data, steps, minutes, folder, asked)
             bar = self.config.recipe.batch_size, steps, minutes, show and main
             for record in progress(records, *bar):
@@ -263,6 +261,18 @@ class Trainer(Player):
         return self
 
     def _metadata(self)->dict[str, Any]: return {**self.config.to_dict(), "step": self.gan.step}
+
+    def _entered(self, stack:ExitStack, run:str|Path|Run|None, data:Images)->Run|None:
+        "The run, entered and described; a refusal is raised in all processes."
+        folder, problem = None, None
+        labels = data.labels if self.config.classes else None
+        try:
+            folder = stack.enter_context(self._opened(run))
+            if folder is not None and self.gan.engine.process_index == 0:
+                folder.describe(self.config.to_dict(), data.images, labels, self.gan.step)
+        except (ValueError, OSError) as e: problem = e
+        agreed(self.gan.engine, problem)
+        return folder
 
     def _opened(self, run:str|Path|Run|None)->AbstractContextManager[Any]:
         "The run, held by the first process only; the others write nothing."

@@ -6,7 +6,7 @@
 __all__ = ['Weights', 'ramp', 'averaged', 'averaging', 'refresh_norm', 'until', 'interruptible', 'write_json', 'save_checkpoint',
            'checkpoints', 'load_checkpoint', 'checkpointed', 'logged', 'read_log', 'draw_curves', 'smooth', 'progress',
            'sampled', 'save_generator', 'load_generator', 'RunPaths', 'RunFolder', 'fingerprint', 'DescribedRun', 'Run',
-           'Placed', 'accelerated', 'Memory', 'Background', 'Panel']
+           'Placed', 'accelerated', 'agreed', 'Memory', 'Background', 'Panel']
 
 # %% ../nbs/07_training.ipynb #30b70707
 from collections.abc import Callable, Iterable, Iterator
@@ -583,6 +583,16 @@ def accelerated(gan:GAN,              # as made on the CPU
     placed = Placed(engine, precision)
     return replace(gan, G=G, D=D, opt_g=opt_g, opt_d=opt_d, engine=placed)
 
+# %% ../nbs/07_training.ipynb #34d5318c
+def agreed(engine:OneProcess,            # of the game
+           problem:Exception|None=None,  # that this process met; None: none
+          )->None:
+    "Several processes go on together or stop together: what one met is raised in all."
+    met = torch.tensor(float(problem is not None), device=engine.device)
+    if problem is not None: engine.reduce(met, "sum")
+    elif not engine.reduce(met, "sum").item(): return
+    raise problem or ValueError("another process refused to begin; its message says why")
+
 # %% ../nbs/07_training.ipynb #b52c9626
 class Memory:
     "The records of a run of any length in at most a thousand, evenly spaced; and the last one."
@@ -638,7 +648,7 @@ def _widgets()->tuple[Any, ...]: # pause, stop, status, curves, samples, and all
     box = w.VBox([w.HBox([pause, stop, status]), curves, samples])
     return pause, stop, status, curves, samples, box
 
-# %% ../nbs/07_training.ipynb #fd3fe252
+# %% ../nbs/07_training.ipynb #34063daa
 class _Shown(Background):
     "A game whose curves and samples are shown by widgets."
     def __init__(self, records:Iterator[Record], draw:Callable[[], bytes]|None, seconds:float):
@@ -646,6 +656,7 @@ class _Shown(Background):
         self.draw = draw
         self.pause_button, self.stop_button, self.status, *rest = _widgets()
         self.curves, self.samples, self.widget = rest
+        if draw is None: self.samples.layout.display = "none" # an empty image shows as a broken one
 
     def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # with a picture beside
         still = base64.b64encode(self.curves.value).decode()

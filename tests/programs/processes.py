@@ -59,4 +59,10 @@ if engine.process_index == 0:
 gan = create_gan(8, 1, recipe=Recipe(batch_size=16), device="cpu")
 gan.fit("digits", steps=20, run=out + ".run", show=False)
 gan.save(out + ".saved")
+try:  # a refusal, met by the first process alone, stops all of them
+    create_gan(8, 1, recipe=Recipe(batch_size=16), device="cpu").fit(
+        "digits", steps=5, run=out + ".run"
+    )
+except ValueError:
+    print("refused in process", engine.process_index)
 engine.accelerator.end_training()
