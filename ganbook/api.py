@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Recipe', 'Config', 'players', 'penalties', 'as_labels', 'draw_noise', 'in_parts',
-           'Sampler', 'fitting', 'feed', 'Player', 'Trainer', 'Judge', 'Report', 'Measured', 'ImageGAN', 'create_gan',
-           'load']
+           'Sampler', 'fitting', 'feed', 'Player', 'Housed', 'Trainer', 'Judge', 'Report', 'Measured', 'ImageGAN',
+           'create_gan', 'load']
 
 # %% ../nbs/22_in_one_call.ipynb #7a20be15
 import copy
@@ -237,8 +237,31 @@ class Player(Sampler):
 
     def _draw(self, path:Path)->None: write_image(path, self.generate(64))
 
-# %% ../nbs/22_in_one_call.ipynb #aa4c8103
-class Trainer(Player):
+# %% ../nbs/22_in_one_call.ipynb #5b2d66d7
+class Housed(Player):
+    "A player that may live in a run folder, which only the first process holds."
+    def _metadata(self)->dict[str, Any]: return {**self.config.to_dict(), "step": self.gan.step}
+
+    def _entered(self, stack:ExitStack, run:str|Path|Run|None, data:Images)->Run|None:
+        "The run, entered and described; a refusal is raised in all processes."
+        folder, problem = None, None
+        labels = data.labels if self.config.classes else None
+        try:
+            folder = stack.enter_context(self._opened(run))
+            if folder is not None and self.gan.engine.process_index == 0:
+                folder.describe(self.config.to_dict(), data.images, labels, self.gan.step)
+        except (ValueError, OSError) as e: problem = e
+        agreed(self.gan.engine, problem)
+        return folder
+
+    def _opened(self, run:str|Path|Run|None)->AbstractContextManager[Any]:
+        "The run, held by the first process only; the others write nothing."
+        if run is None: return nullcontext()
+        run = run if isinstance(run, Run) else Run(run, resume=self.gan.step > 0)
+        return run if self.gan.engine.process_index == 0 else nullcontext(run)
+
+# %% ../nbs/22_in_one_call.ipynb #10abd6c8
+class Trainer(Housed):
     "A player that is trained by one call."
     def fit(self,
             source:Any,                  # folder, .npy/.npz, a set's name, array, tensor, `Images`
@@ -259,26 +282,6 @@ class Trainer(Player):
             if folder is not None and main:
                 folder.finish(self.generator(), self._metadata(), self._draw)
         return self
-
-    def _metadata(self)->dict[str, Any]: return {**self.config.to_dict(), "step": self.gan.step}
-
-    def _entered(self, stack:ExitStack, run:str|Path|Run|None, data:Images)->Run|None:
-        "The run, entered and described; a refusal is raised in all processes."
-        folder, problem = None, None
-        labels = data.labels if self.config.classes else None
-        try:
-            folder = stack.enter_context(self._opened(run))
-            if folder is not None and self.gan.engine.process_index == 0:
-                folder.describe(self.config.to_dict(), data.images, labels, self.gan.step)
-        except (ValueError, OSError) as e: problem = e
-        agreed(self.gan.engine, problem)
-        return folder
-
-    def _opened(self, run:str|Path|Run|None)->AbstractContextManager[Any]:
-        "The run, held by the first process only; the others write nothing."
-        if run is None: return nullcontext()
-        run = run if isinstance(run, Run) else Run(run, resume=self.gan.step > 0)
-        return run if self.gan.engine.process_index == 0 else nullcontext(run)
 
 # %% ../nbs/22_in_one_call.ipynb #b4fef107
 class Judge(Trainer):
