@@ -550,7 +550,7 @@ class Placed(OneProcess):
 
     def unwrap_model(self, model:Module)->Module: return self.accelerator.unwrap_model(model)
 
-# %% ../nbs/07_training.ipynb #c8713166
+# %% ../nbs/07_training.ipynb #7a43eb2d
 def accelerated(gan:GAN,              # as made on the CPU
                 device:str="auto",    # "auto": a GPU if there is one; or "cpu", "cuda", "mps"
                 precision:str="auto", # "fp32", "bf16", or "auto": bf16 where a GPU has it
@@ -566,19 +566,23 @@ def accelerated(gan:GAN,              # as made on the CPU
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda': torch sees no NVIDIA GPU here; use auto or cpu, "
                          "or run ganbook doctor")
-    cpu = device == "cpu"
+    gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    cpu = device == "cpu" or not gpu # said outright: else accelerate plays alone on a CPU
     if precision == "auto":
         able = not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
         precision = "bf16" if able else "fp32"
     if device == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device 'mps': torch sees no Apple GPU here; use auto or cpu")
-    alone = int(os.environ.get("WORLD_SIZE", 1)) == 1
-    AcceleratorState._reset_state(alone) # accelerate decides once; the next game may be elsewhere
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    AcceleratorState._reset_state(world == 1) # accelerate decides once; the next game may be elsewhere
     engine = Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no",
                          kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
     if device not in ("auto", engine.device.type):
         raise ValueError(f"device {device!r}: accelerate gave {engine.device.type} instead; "
                          "use auto, or unset the ACCELERATE_ variables of the environment")
+    if engine.num_processes != world:
+        raise ValueError(f"torchrun started {world} processes, accelerate sees "
+                         f"{engine.num_processes}: each would train alone; unset its variables")
     G, D, opt_g, opt_d = engine.prepare(gan.G, gan.D, gan.opt_g, gan.opt_d)
     placed = Placed(engine, precision)
     return replace(gan, G=G, D=D, opt_g=opt_g, opt_d=opt_d, engine=placed)

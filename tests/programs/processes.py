@@ -56,7 +56,8 @@ for game, penalties, spectral in (
 if engine.process_index == 0:
     with open(out, "w") as f:
         json.dump(runs, f)
-gan = create_gan(8, 1, recipe=Recipe(batch_size=16), device="cpu")
+gan = create_gan(8, 1, recipe=Recipe(batch_size=16))  # device "auto": the CPU where there is no GPU
+assert gan.gan.engine.num_processes == world
 gan.fit("digits", steps=20, run=out + ".run", show=False)
 gan.save(out + ".saved")
 try:  # a refusal, met by the first process alone, stops all of them
@@ -64,5 +65,5 @@ try:  # a refusal, met by the first process alone, stops all of them
         "digits", steps=5, run=out + ".run"
     )
 except ValueError:
-    print("refused in process", engine.process_index)
+    open(f"{out}.refused{engine.process_index}", "x").close()
 engine.accelerator.end_training()
