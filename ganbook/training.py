@@ -550,7 +550,7 @@ class Placed(OneProcess):
 
     def unwrap_model(self, model:Module)->Module: return self.accelerator.unwrap_model(model)
 
-# %% ../nbs/07_training.ipynb #7a43eb2d
+# %% ../nbs/07_training.ipynb #5151e968
 def accelerated(gan:GAN,              # as made on the CPU
                 device:str="auto",    # "auto": a GPU if there is one; or "cpu", "cuda", "mps"
                 precision:str="auto", # "fp32", "bf16", or "auto": bf16 where a GPU has it
@@ -574,7 +574,7 @@ def accelerated(gan:GAN,              # as made on the CPU
     if device == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device 'mps': torch sees no Apple GPU here; use auto or cpu")
     world = int(os.environ.get("WORLD_SIZE", 1))
-    AcceleratorState._reset_state(world == 1) # accelerate decides once; the next game may be elsewhere
+    AcceleratorState._reset_state(world == 1) # accelerate decides only once
     engine = Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no",
                          kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
     if device not in ("auto", engine.device.type):
