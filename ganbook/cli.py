@@ -8,7 +8,7 @@ __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 
            'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount', 'SetName', 'SetOut',
            'PACKAGES', 'note', 'result', 'first', 'plain', 'sentence', 'Commands', 'picture_size', 'picture_channels',
            'goal', 'at_least_one', 'told', 'enough', 'hold_out', 'Plan', 'Job', 'read_plan', 'resume_line', 'fit',
-           'a_step', 'spent', 'sheet', 'measure', 'read_classes', 'numbers', 'conclude', 'affordable', 'free_memory',
+           'spent', 'sheet', 'measure', 'read_classes', 'numbers', 'conclude', 'affordable', 'free_memory',
            'one_thread', 'free_run', 'quickstart', 'train', 'generate', 'trained', 'evaluate', 'datasets', 'check',
            'look_at_pair', 'look_at_versions', 'look_at_device', 'look_at_threads', 'look_at_memory', 'look_at_disk',
            'look_at_encoders', 'look_at_cache', 'doctor']
@@ -264,39 +264,29 @@ def resume_line(plan:Plan, # of the run
     folder = shlex.quote(str(run.folder))
     return f"ganbook train {shlex.quote(plan.source)} --out {folder} --resume"
 
-# %% ../nbs/23_your_images.ipynb #0ca57d37
+# %% ../nbs/23_your_images.ipynb #b44642fe
 def fit(job:Job, # its run entered
        )->None:
     "Train until the goal, log and save on the way; Ctrl-C leaves with 130 and the way to go on."
-    from ganbook.training import interruptible, progress
+    from ganbook.training import interruptible
     gan, run, draw = job.gan, job.run, lambda path: sheet(job.gan, path)
     if first(): _describe(job)
     with interruptible() as asked:
-        records = gan.records(job.train, job.plan.steps, _left(job), None, asked)
-        records = run.watch(records, gan.gan, gan.average, draw)
         try:
-            for _ in progress(records, a_step(gan), job.plan.steps, _left(job), first()): pass
+            for _ in gan.train(job.train, job.plan.steps, _left(job), run, asked, draw): pass
         except FloatingPointError as error: raise _kept(error, run) from error
-        if first():
-            run.finish(gan.generator(), {**gan.config.to_dict(), "step": gan.gan.step}, draw)
-            draw(run.folder / "samples.png")
+        if first(): draw(run.folder / "samples.png")
     if asked.is_set():
         note(f"ganbook: stopped at step {gan.gan.step} and nothing is lost; "
              f"go on with: {resume_line(job.plan, run)}")
         raise typer.Exit(130)
     if not first(): raise typer.Exit(0) # the first measures and reports
 
-# %% ../nbs/23_your_images.ipynb #d41566ef
-def a_step(gan:"ImageGAN")->int: # real pictures, over all processes
-    "What one step of the generator costs, counted in real pictures that are looked at."
-    recipe = gan.config.recipe
-    return recipe.batch_size * recipe.n_critic * recipe.accumulate
-
-# %% ../nbs/23_your_images.ipynb #4dda05bb
+# %% ../nbs/23_your_images.ipynb #af45c505
 def _describe(job:Job)->None:
     "Write the config, and the plan into it, before the first step."
     from ganbook.training import write_json
-    job.run.describe(job.gan.config.to_dict(), job.train.images)
+    job.gan.describe(job.run, job.train)
     config = json.loads(job.run.config.read_text(encoding="utf-8"))
     write_json(job.run.config, {**config, "plan": asdict(job.plan)})
 

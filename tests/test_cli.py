@@ -307,11 +307,21 @@ def test_an_empty_number_of_threads_is_none(given, threads, monkeypatch):
     assert os.environ["OMP_NUM_THREADS"] == threads
 
 
-def test_the_bar_counts_every_real_picture(capsys, tmp_path):
-    from ganbook.api import PRESETS, create_gan
-    from ganbook.cli import a_step
+def test_the_bar_counts_every_real_picture(monkeypatch):
+    from ganbook import api
 
-    assert a_step(create_gan(8, recipe=PRESETS["wasserstein"])) == 5 * 32
+    seen = []
+    monkeypatch.setattr(api, "progress", lambda records, *bar: seen.append(bar) or records)
+    api.create_gan(8, recipe=api.PRESETS["wasserstein"]).fit("digits", steps=1)
+    assert seen == [(5 * 32, 1, None, True)]
+
+
+def test_a_loaded_run_knows_its_history(tmp_path):
+    from ganbook.api import create_gan, load
+
+    gan = create_gan(8).fit("digits", steps=25, run=tmp_path / "run", show=False)
+    assert [record["step"] for record in gan.history] == [10, 20]
+    assert load(tmp_path / "run").history == gan.history
 
 
 # -- several processes --------------------------------------------------------------------------
@@ -380,7 +390,7 @@ def test_ctrl_c_keeps_all_and_says_how_to_go_on(album, tmp_path, monkeypatch, ca
             yield record
 
     with monkeypatch.context() as pressed:
-        pressed.setattr("ganbook.training.progress", impatient)
+        pressed.setattr("ganbook.api.progress", impatient)
         assert here("train", album, "--out", tmp_path / "run", "--minutes", 5, "--size", 16) == 130
     said = capsys.readouterr().err
     assert "--resume" in said and "Traceback" not in said
