@@ -192,7 +192,7 @@ def test_bombs_and_places_that_are_no_files(tmp_path):
         for kind, body in chunks
     )
     (tmp_path / "bomb.png").write_bytes(data)
-    with pytest.raises(ImageError, match="claims more pixels"):
+    with pytest.raises(ImageError, match="header claims"):
         read_image(tmp_path / "bomb.png")
     for place in (tmp_path, tmp_path / "nothing.png"):
         with pytest.raises(ImageError, match="is not a file"):
