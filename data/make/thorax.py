@@ -492,30 +492,46 @@ class Canvas:
 
 
 def paint(s: Patient, canvas: Canvas, table: bool = False) -> Array:
-    "Paint a patient; returns the share of lesion in each voxel."
-    p, h = s.p, s.p["height"]
-    blood = 42 + p["contrast"]
-    whole = canvas.whole
-    x, y, z = canvas.grid(whole)
-    u = z / np.float32(h)
-    p = {name: np.float32(value) for name, value in p.items()}
-    s = Patient(p, s.outline.astype(np.float32), s.waves, s.branches, s.spicules, s.lesions)
-    noise = canvas.texture(s.waves)
+    "Paint a patient, from the skin inwards; returns the share of lesion in each voxel."
+    single = {name: np.float32(value) for name, value in s.p.items()}
+    s = Patient(single, s.outline.astype(np.float32), s.waves, s.branches, s.spicules, s.lesions)
+    x, y, z = canvas.grid(canvas.whole)
     if table:
-        depth = 6 - np.abs(y - (p["depth"] + p["table"] + 3 - x * x / 700) - 6)
-        depth = np.minimum(depth, 175 - np.hypot(x, y))
-        share = canvas.cover(np.minimum(depth, 150 - np.abs(x)))
-        canvas.paint(whole, np.broadcast_to(share, canvas.hu.shape) * 0.35, -150, AIR)
-
+        _table(s, canvas)
     empty = canvas.hu.copy()
-
-    # Wall of the chest
-    radius, skin, inner = _body(s, x, y, z)
+    noise = canvas.texture(s.waves)
     far, wall, cosine = _cavity(s, x, y, z)
+    outside = _wall(s, canvas, far, wall, cosine, noise)
+    lung = _inside(s, canvas, far, wall, noise)
+    _heart_and_vessels(s, canvas)
+    _airways(s, canvas)
+    _ribs(s, canvas, far, wall, cosine)
+    _spine(s, canvas, single["bone"])
+    _front_bones(s, canvas, single["bone"])
+    canvas.hu[outside], canvas.label[outside] = empty[outside], AIR  # nothing sticks out
+    return _lesions(s, canvas, lung)
+
+
+def _table(s: Patient, canvas: Canvas) -> None:
+    "The curved table on which a patient lies."
+    x, y, _ = canvas.grid(canvas.whole)
+    depth = 6 - np.abs(y - (s.p["depth"] + s.p["table"] + 3 - x * x / 700) - 6)
+    depth = np.minimum(np.minimum(depth, 175 - np.hypot(x, y)), 150 - np.abs(x))
+    share = np.broadcast_to(canvas.cover(depth), canvas.hu.shape)
+    canvas.paint(canvas.whole, share * 0.35, -150, AIR)
+
+
+def _wall(
+    s: Patient, canvas: Canvas, far: Array, wall: Array, cosine: Array, noise: Array
+) -> Array:
+    "Skin, fat, breasts, muscles; returns what lies outside the body."
+    p, whole = s.p, canvas.whole
+    x, y, z = canvas.grid(whole)
+    radius, skin, inner = _body(s, x, y, z)
     inner = np.maximum(inner, np.minimum(skin - 4, wall * radius / far + 10))
-    canvas.paint(whole, canvas.cover(skin - radius), -105 + 9 * noise, FAT)
-    rim = canvas.cover(skin - radius) * canvas.cover(radius - skin + 2.2)
-    canvas.paint(whole, rim * 0.8, 20, FAT)
+    body = canvas.cover(skin - radius)
+    canvas.paint(whole, body, -105 + 9 * noise, FAT)
+    canvas.paint(whole, body * canvas.cover(radius - skin + 2.2) * 0.8, 20, FAT)
     if p["breast"] > 8:
         gland = canvas.cover(skin - 7 - radius) * canvas.cover(radius - inner - 3)
         canvas.paint(whole, gland * np.clip(0.5 + 0.7 * noise, 0, 1) * 0.7, 15, FAT)
@@ -524,36 +540,51 @@ def paint(s: Patient, canvas: Canvas, table: bool = False) -> Array:
     layer = np.abs(far - wall - 13 - 4 * noise)  # a sheet of fat between the layers of muscle
     strip = muscle * np.clip(1.1 - layer / 2.6, 0, 1) * (cosine < 0.8)
     canvas.paint(whole, strip * 0.75, -95, FAT)
-    high = np.clip((u - 0.55) * 4, 0, 1) * muscle * np.clip((far - wall - 14) / 4, 0, 1)
+    high = np.clip((z / p["height"] - 0.55) * 4, 0, 1) * muscle
+    high = high * np.clip((far - wall - 14) / 4, 0, 1)
     canvas.paint(whole, high * np.clip(1.3 * noise - 0.9, 0, 0.8), -90, FAT)  # armpits
+    return radius > skin + canvas.soft
 
-    # Inside: fat of the mediastinum, lungs
-    inside = canvas.cover(wall - far) * canvas.cover(3 + h - z)
-    canvas.paint(whole, inside, -92 + 10 * noise, FAT)
+
+def _inside(s: Patient, canvas: Canvas, far: Array, wall: Array, noise: Array) -> Array:
+    "Fat of the mediastinum, lungs with vessels, what lies below the diaphragm; the share of lung."
+    p, h = s.p, s.p["height"]
+    lungs = np.zeros(canvas.hu.shape, np.float32)
+    wide, deep, back = p["chest_width"], p["chest_depth"], p["chest_y"]
+    box = canvas.box((-wide, back - deep, -1e9), (wide, back + deep + 18, h + 6))
+    if box is None:
+        return lungs
+    x, y, z = canvas.grid(box)
+    noise = noise[box]
+    inside = canvas.cover((wall - far)[box]) * canvas.cover(3 + h - z)
+    canvas.paint(box, inside, -92 + 10 * noise, FAT)
     depth = _lungs(s, x, y, z)
-    lung = canvas.cover(depth)
+    lungs[box] = canvas.cover(depth)
     density = p["lung"] + 28 * noise + 35 * _ramp(y, -60, 80)
-    canvas.paint(whole, lung, density, LUNG)
-    vessels = canvas.splat(s.branches) * np.clip(canvas.cover(depth + 2) * 1.0, 0, 1)
-    part = canvas.hu
-    part += vessels * (blood - part)
+    canvas.paint(box, lungs[box], density, LUNG)
+    part = canvas.hu[box]
+    part += canvas.splat(s.branches)[box] * canvas.cover(depth + 2) * (42 + p["contrast"] - part)
 
-    # Below the diaphragm
-    below = inside * canvas.cover((_dome(s, x, y) - z) * 0.75)
+    under = (_dome(s, x, y) - z) * 0.75
+    below = inside * canvas.cover(under)
+    canvas.paint(box, below, -5 + 30 * noise, ABDOMEN)  # bowel and fat
     liver = below * canvas.cover(22 - 0.45 * y - x + 5 * noise)
-    canvas.paint(whole, below, -70 + 20 * noise, ABDOMEN)
-    edge = below * canvas.cover(3.5 - (_dome(s, x, y) - z) * 0.75)
-    canvas.paint(whole, liver, 62 + 0.28 * p["contrast"] + 5 * noise, ABDOMEN)
-    canvas.paint(whole, edge, 50, ABDOMEN)
+    canvas.paint(box, liver, 62 + 0.28 * p["contrast"] + 5 * noise, ABDOMEN)
+    canvas.paint(box, below * canvas.cover(3.5 - under), 50, ABDOMEN)  # the diaphragm itself
     top = p["dome_left"]
-    place, axes = (p["chest_width"] - 44, 34, top - 46), (34, 48, 48)
-    canvas.ellipsoid(place, axes, 52 + 0.4 * p["contrast"], ABDOMEN, turn=0.5)  # spleen
+    spleen = (wide - 44, 34, top - 46)
+    canvas.ellipsoid(spleen, (34, 48, 48), 52 + 0.4 * p["contrast"], ABDOMEN, turn=0.5)
     canvas.ellipsoid((50, -26, top - 42), (46, 34, 36), 32, ABDOMEN)  # stomach
     if p["stomach"] > 0.3:
         air = 12 + 14 * p["stomach"]
         canvas.ellipsoid((46, -34, top - 32), (air + 8, air, air * 0.75), -920, ABDOMEN)
+    return lungs
 
-    # Heart
+
+def _heart_and_vessels(s: Patient, canvas: Canvas) -> None:
+    "Heart with its chambers, aorta, veins and arteries of the lungs and of the head."
+    p, h = s.p, s.p["height"]
+    blood = 42 + p["contrast"]
     hx, hy, hz, size, turn = (p[f"heart_{k}"] for k in ("x", "y", "z", "size", "turn"))
     reach = 80 * size
     box = canvas.box((hx - reach, hy - reach, hz - reach), (hx + reach, hy + reach, hz + reach))
@@ -577,7 +608,6 @@ def paint(s: Patient, canvas: Canvas, table: bool = False) -> Array:
     chamber((-42, -12, 4), (18, 22, 26), blood * 1.08)  # right atrium
     chamber((-30, 26, 16), (22, 16, 20), blood)  # left atrium
 
-    # Great vessels
     sy, r = p["spine_y"], p["aorta"]
     arch = 0.70 * h
     root = at(-10, 0, 30)
@@ -611,60 +641,41 @@ def paint(s: Patient, canvas: Canvas, table: bool = False) -> Array:
     for side in (-1, 1):
         canvas.tube([at(-30, 26, 16), (side * 44, 14, 0.465 * h)], [8, 6], blood, VESSEL)
 
-    # Airways and gullet
-    carina = (1, 14, 0.635 * h)
-    canvas.tube(
-        [(7, sy - 25, h + 60), (7, sy - 26, 0.4 * h), (12, sy - 34, 0.05 * h)], 7.5, 38, MUSCLE
-    )
-    for grow, hu, label in ((2.2, 35, MUSCLE), (0, -985, AIRWAY)):
-        canvas.tube([(0, 2, h + 70), carina], 9 + grow, hu, label)
-        canvas.tube(
-            [carina, (-20, 15, 0.585 * h), (-40, 13, 0.545 * h)],
-            [8 + grow, 7 + grow, 5 + grow],
-            hu,
-            label,
-        )
-        canvas.tube(
-            [carina, (24, 17, 0.565 * h), (44, 16, 0.52 * h)],
-            [7.5 + grow, 6.5 + grow, 5 + grow],
-            hu,
-            label,
-        )
-        for side in (-1, 1):
-            canvas.tube(
-                [(side * 41, 14, 0.54 * h), (side * 58, 34, 0.42 * h)],
-                [4.5 + grow, 2.5 + grow * 0.6],
-                hu,
-                label,
-            )
 
-    # Bones
-    hard = p["bone"]
-    _ribs(s, canvas, far, wall, cosine, noise)
-    _spine(s, canvas, hard)
-    fy = p["chest_y"] - p["chest_depth"]
-    for low, upper, wide, back in ((0.34, 0.74, 15, 9), (0.74, 0.93, 24, 2)):
-        middle, half = (low + upper) / 2 * h, (upper - low) / 2 * h
-        place = (0, fy + back * 0 + (3 if wide > 20 else -5), middle)
+def _airways(s: Patient, canvas: Canvas) -> None:
+    "Gullet, windpipe, and the bronchi that it divides into, with their walls."
+    h, sy = s.p["height"], s.p["spine_y"]
+    gullet = [(7, sy - 25, h + 60), (7, sy - 26, 0.4 * h), (12, sy - 34, 0.05 * h)]
+    canvas.tube(gullet, 7.5, 38, MUSCLE)
+    fork = (1, 14, 0.635 * h)
+    right = [fork, (-20, 15, 0.585 * h), (-40, 13, 0.545 * h)]
+    left = [fork, (24, 17, 0.565 * h), (44, 16, 0.52 * h)]
+    for wall, hu, label in ((2.2, 35, MUSCLE), (0, -985, AIRWAY)):
+        canvas.tube([(0, 2, h + 70), fork], 9 + wall, hu, label)
+        canvas.tube(right, [8 + wall, 7 + wall, 5 + wall], hu, label)
+        canvas.tube(left, [7.5 + wall, 6.5 + wall, 5 + wall], hu, label)
+        for side in (-1, 1):
+            branch = [(side * 41, 14, 0.54 * h), (side * 58, 34, 0.42 * h)]
+            canvas.tube(branch, [4.5 + wall, 2.5 + wall * 0.6], hu, label)
+
+
+def _front_bones(s: Patient, canvas: Canvas, hard: float) -> None:
+    "Sternum, collar bones, shoulder blades."
+    p, h = s.p, s.p["height"]
+    front = p["chest_y"] - p["chest_depth"]
+    for low, high, wide, y in ((0.34, 0.74, 15, front - 5), (0.74, 0.93, 24, front + 3)):
+        place, half = (0, y, (low + high) / 2 * h), (high - low) / 2 * h
         canvas.ellipsoid(place, (wide, 7, half), 420 * hard, BONE, upright=True)
         canvas.ellipsoid(place, (wide - 4, 3.5, half - 3), 130 * hard, BONE, upright=True)
     for side in (-1, 1):
-        line = [
-            (side * 22, fy + 4, 0.915 * h),
-            (side * 75, fy + 16, 0.955 * h),
-            (side * 150, fy + 64, h),
-        ]
+        line = [(22, front + 4, 0.915 * h), (75, front + 16, 0.955 * h), (150, front + 64, h)]
+        line = [(side * x, y, z) for x, y, z in line]
         canvas.tube(line, 6.5, 540 * hard, BONE)
         canvas.tube(line, 3.2, 260 * hard, BONE)
-        wing = p["width"] - 36
-        _blade(canvas, side, wing, p["depth"], h, hard)
-
-    outside = radius > skin + canvas.soft  # nothing sticks out
-    canvas.hu[outside], canvas.label[outside] = empty[outside], AIR
-    return _lesions(s, canvas, lung)
+        _blade(canvas, side, p["width"] - 36, p["depth"], h, hard)
 
 
-def _ribs(s: Patient, canvas: Canvas, far: Array, wall: Array, cosine: Array, noise: Array) -> None:
+def _ribs(s: Patient, canvas: Canvas, far: Array, wall: Array, cosine: Array) -> None:
     "Ribs around the chest, falling towards the front, where they end in cartilage."
     p, h = s.p, s.p["height"]
     _, _, z = canvas.grid(canvas.whole)
@@ -858,7 +869,9 @@ def _heights(s: Patient, random: np.random.Generator) -> Array:
             z = lesion.centre[2] + random.uniform(-0.5, 0.5) * lesion.radius * lesion.axes[2]
         far = [abs(z - v.centre[2]) / (v.radius * v.axes[2]) for v in s.lesions]
         clear = all(v < 0.55 or v > 1.4 for v in far)
-        apart = all(abs(z - v) >= THICKNESS for v in heights)
+        # the tip of a dome of the diaphragm looks like a mass in one slice alone
+        clear &= all(not -4 < s.p[dome] - z < 18 for dome in ("dome_right", "dome_left"))
+        apart = all(abs(z - v) >= 1.6 * THICKNESS for v in heights)
         if (clear and apart) or random.uniform() < 0.01:  # where there is no room at all
             heights.append(z)
     return np.array(heights)
