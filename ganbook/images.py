@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LAYOUTS', 'PICTURES', 'ImageError', 'layout_of', 'from_array', 'to_array', 'grid', 'show', 'panels', 'swap_channels',
-           'to_channels', 'resize', 'read_array', 'windowed', 'is_picture', 'read', 'read_image', 'write_image']
+           'to_channels', 'resize', 'windowed', 'is_picture', 'read', 'read_image', 'read_array', 'write_image']
 
 # %% ../nbs/01_images.ipynb #571ba636
 import codecs
@@ -23,11 +23,10 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-# %% ../nbs/01_images.ipynb #6aae975b
+# %% ../nbs/01_images.ipynb #9e3484ca
 class ImageError(ValueError):
     "A picture or an array that cannot be used: what was met, what was wanted, the remedy."
 
-# %% ../nbs/01_images.ipynb #8d577178
 LAYOUTS = ("NHW", "NHWC", "NCHW")
 
 def layout_of(shape:tuple[int, ...], # of an array of pictures
@@ -46,7 +45,7 @@ def layout_of(shape:tuple[int, ...], # of an array of pictures
     raise ImageError(f"shape {shape} is no stack of pictures; reshape it to (N, H, W), "
                      "(N, H, W, C) or (N, C, H, W)")
 
-# %% ../nbs/01_images.ipynb #3b190853
+# %% ../nbs/01_images.ipynb #63b40e5a
 RANGES = ((0, 1), (-1, 1), (0, 255))
 
 def _finite_range(array:NDArray[Any])->tuple[float, float]:
@@ -56,7 +55,6 @@ def _finite_range(array:NDArray[Any])->tuple[float, float]:
     raise ImageError("the array holds NaN or infinite values where finite pixels are wanted; "
                      "clean it first, for example with numpy.nan_to_num")
 
-# %% ../nbs/01_images.ipynb #64ff4331
 def _range(array:NDArray[Any])->tuple[float, float]:
     "The (black, white) of an array, by its type or, for floats, by its extremes."
     kind, size = array.dtype.kind, array.dtype.itemsize
@@ -114,7 +112,7 @@ def to_array(images:Tensor,  # (n, c, h, w) or (c, h, w) in [-1, 1]
     pixels = pixels.movedim(-3, -1).contiguous()
     return pixels.numpy().astype(np.uint8 if bits == 8 else np.uint16)
 
-# %% ../nbs/01_images.ipynb #4f9e64bb
+# %% ../nbs/01_images.ipynb #f04a86d8
 def _tile(images:Tensor, columns:int|None, padding:int, scale:int, bits:int)->NDArray[Any]:
     "Pixels (h, w, c) of a grid; white between the pictures, or nothing where there is alpha."
     if images.dim() == 3: images = images[None]
@@ -132,7 +130,6 @@ def _tile(images:Tensor, columns:int|None, padding:int, scale:int, bits:int)->ND
         sheet[top:top + height, left:left + width] = picture
     return sheet
 
-# %% ../nbs/01_images.ipynb #5ab0b6c2
 def grid(images:Tensor,          # (n, c, h, w) or (c, h, w) in [-1, 1]
          columns:int|None=None,  # pictures in a row; None makes the sheet nearly square
          padding:int=2,          # pixels between pictures
@@ -209,7 +206,7 @@ def to_channels(images:Tensor, # (..., c, h, w) in [-1, 1], c 1, 3 or 4
     weights = images.new_tensor([.299, .587, .114]).view(3, 1, 1)
     return (images * weights).sum(dim=-3, keepdim=True).clamp(-1, 1)
 
-# %% ../nbs/01_images.ipynb #35b8f464
+# %% ../nbs/01_images.ipynb #7aa9f3d1
 def _scale(images:Tensor, size:tuple[int, int])->Tensor:
     "Antialiased bilinear interpolation, in which colours weigh as much as they are opaque."
     if tuple(images.shape[-2:]) == size: return images
@@ -223,7 +220,6 @@ def _scale(images:Tensor, size:tuple[int, int])->Tensor:
     colour = images[:, :3] / alpha.clamp(min=1e-6) * (alpha > 1e-6)
     return torch.cat([colour - 1, 2 * alpha - 1], dim=1).clamp(-1, 1)
 
-# %% ../nbs/01_images.ipynb #0a85b008
 def _pair(size:int|tuple[int, int])->tuple[int, int]:
     "A size as (height, width)."
     height, width = (size, size) if isinstance(size, int) else size
@@ -291,7 +287,7 @@ def _white(image:Any, file:Any)->int:
     if form == "AVIF": return 4095 if byte & 32 else 1023 if byte & 64 else 255
     return int(max(255, 2 ** (byte if form == "PNG" else byte % 128 + 1) - 1))
 
-# %% ../nbs/01_images.ipynb #e642e27c
+# %% ../nbs/01_images.ipynb #1caf43a7
 def _deep_array(path:Path, page:int, white:int)->NDArray[Any]:
     "A page of more than 8 bits a channel through OpenCV, as RGB or RGBA; floats where odd."
     import cv2
@@ -304,7 +300,6 @@ def _deep_array(path:Path, page:int, white:int)->NDArray[Any]:
     array = array[..., [2, 1, 0, 3][:array.shape[2]]]
     return array if white == 65535 else array / np.float32(white)
 
-# %% ../nbs/01_images.ipynb #e9c94691
 def _pil_array(image:Any)->NDArray[Any]:
     "A loaded PIL picture as (h, w) or (h, w, c), in the mode that loses nothing."
     if image.mode.startswith("I;16"):
@@ -354,7 +349,7 @@ def _pages(image:Any, max_pixels:int)->list[int]:
     image.seek(0)
     return [page for page, kind in enumerate(kinds) if not kind & 5] or [0]
 
-# %% ../nbs/01_images.ipynb #d3ba8a4b
+# %% ../nbs/01_images.ipynb #34ff7d1a
 def _alike(frames:list[NDArray[Any]])->NDArray[Any]:
     "Frames as one array (n, h, w) or (n, h, w, c), of the most channels that any of them has."
     sizes, types = sorted({frame.shape[:2] for frame in frames}), {f.dtype for f in frames}
@@ -369,6 +364,7 @@ def _alike(frames:list[NDArray[Any]])->NDArray[Any]:
     return np.stack([frame if frame.shape[2] == most else
                      np.insert(frame, 3, opaque, axis=2) for frame in frames])
 
+# %% ../nbs/01_images.ipynb #ac6aec88
 def _decode(path:Path, max_pixels:int, every:bool)->NDArray[Any]:
     "Pixels of a file's first page, or of every one, as (n, h, w) or (n, h, w, c), upright."
     frames = []
@@ -384,7 +380,9 @@ def _decode(path:Path, max_pixels:int, every:bool)->NDArray[Any]:
             image.load()
             array = _pil_array(image) if white == 255 else _deep_array(path, page, white)
             frames.append(_orient(array, _note(image)))
-    return _alike(frames)
+    array, film = _alike(frames), image.format in ("GIF", "WEBP") and len(pages) > 1
+    opaque = array.ndim == 4 and array.shape[3] == 4 and array[..., 3].min() == 255
+    return array[..., :3] if film and opaque else array  # PIL gives every film an alpha
 
 # %% ../nbs/01_images.ipynb #aea0ea5a
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
@@ -446,21 +444,6 @@ def _load(path:Path, max_pixels:int)->NDArray[Any]:
         with held.zip.open(f"{name}.npy") as file: _promised(file, max_pixels)
         return np.asarray(held[name])
 
-# %% ../nbs/01_images.ipynb #d5681a9f
-def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or the array itself
-               channels:int|None=None,                   # 1, 3 or 4; None keeps what is there
-               layout:str|None=None,                     # as in `from_array`
-               max_pixels:int=1_000_000_000,             # files that claim more are refused unread
-              )->Tensor:                                 # (n, c, h, w) float32 in [-1, 1]
-    "Read a stack of pictures from NumPy's files, never unpickling; ranges as in `from_array`."
-    _wanted(channels)
-    if isinstance(source, np.ndarray): images = from_array(source, layout)
-    else:
-        path = Path(source)
-        images = _guard(path, "save numbers by numpy.save",
-                        lambda: from_array(_load(path, max_pixels), layout))
-    return images if channels is None else to_channels(images, channels)
-
 # %% ../nbs/01_images.ipynb #4491bd99
 def windowed(values:NDArray[Any], # of any shape; NaN, a value not measured, becomes black
              low:float,           # what becomes -1, and all below
@@ -471,7 +454,7 @@ def windowed(values:NDArray[Any], # of any shape; NaN, a value not measured, bec
     scaled = np.nan_to_num((np.asarray(values, np.float64) - low) * (2 / (high - low)) - 1, nan=-1)
     return torch.from_numpy(np.clip(scaled, -1, 1).astype(np.float32))
 
-# %% ../nbs/01_images.ipynb #a3f1d9f1
+# %% ../nbs/01_images.ipynb #f04301b4
 Window = tuple[float, float] | str | None
 
 def _extremes(values:NDArray[Any])->tuple[float, float]:
@@ -488,7 +471,7 @@ def _whole(values:NDArray[Any], bits:int, signed:bool)->tuple[float, float]:
     least = -2 ** (bits - 1) if signed else 0
     most = least + 2 ** bits - 1
     if least <= low and high <= most and bits <= 24: return least, most
-    if high - low < 2 ** 24: return low, high
+    if high - low < 2 ** 24: return low, high  # more bits than announced, or wide and half empty
     raise ImageError(f"its values run from {low:.0f} to {high:.0f}, more than float32 tells apart; "
                      "pass window=(low, high)")
 
@@ -498,12 +481,12 @@ def _medical(name:str)->Any:
     except ImportError:
         raise ImageError(f'{name} is not installed; pip install "ganbook[medical]"') from None
 
-# %% ../nbs/01_images.ipynb #218b44fa
+# %% ../nbs/01_images.ipynb #ad21514f
 def _stored(data:Any)->NDArray[Any]:
     "The pixels of a DICOM data set as they are stored, (n, h, w) or, as RGB, (n, h, w, 3)."
     from pydicom import uid
     from pydicom.pixels import get_decoder, pixel_array
-    if not data.file_meta.get("TransferSyntaxUID"):  # files from before 1995 lack it
+    if not data.file_meta.get("TransferSyntaxUID"):  # the oldest files lack it
         implicit, little = data.original_encoding
         plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
         data.file_meta.TransferSyntaxUID = plain if little else uid.ExplicitVRBigEndian
@@ -511,10 +494,11 @@ def _stored(data:Any)->NDArray[Any]:
     try: pixels = pixel_array(data)
     except (RuntimeError, NotImplementedError) as error:
         if not syntax.is_encapsulated: raise
-        why = " ".join(str(error).split()[-30:]) if get_decoder(syntax).is_available else "none"
-        raise ImageError(f"its compression ({syntax.name}) has no decoder here that reads it "
-                         f"({why}); pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg, "
-                         "or decompress it elsewhere") from error
+        why = ": " + " ".join(str(error).split("plugins:")[-1].split())[:150]
+        raise ImageError(f"its pixels are compressed as {syntax.name}, which no decoder installed "
+                         f"here reads{why if get_decoder(syntax).is_available else ''}; pip "
+                         "install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg, or decompress "
+                         "it elsewhere") from error
     colour = (3,) if int(data.SamplesPerPixel) == 3 else ()
     return np.asarray(pixels.reshape(-1, int(data.Rows), int(data.Columns), *colour))
 
@@ -543,7 +527,7 @@ def _own_window(values:NDArray[Any], view:Any)->Tensor:
         shown = (apply_windowing(values, view) - black) / (white - black)
     return windowed(shown, 0, 1)
 
-# %% ../nbs/01_images.ipynb #56950386
+# %% ../nbs/01_images.ipynb #0e842df2
 def _grey(data:Any, stored:NDArray[Any], window:Window)->Tensor:
     "Frames (n, h, w) of a DICOM file as (n, 1, h, w): in its units, through a window, upright."
     from pydicom.pixels import apply_modality_lut
@@ -564,6 +548,7 @@ def _grey(data:Any, stored:NDArray[Any], window:Window)->Tensor:
     elif isinstance(window, tuple): images = windowed(values, *window)
     return (-images if data.PhotometricInterpretation == "MONOCHROME1" else images)[:, None]
 
+# %% ../nbs/01_images.ipynb #d33d335b
 def _dicom(path:Path, window:Window, max_pixels:int)->Tensor:
     "All frames of a DICOM file as (n, 1 or 3, h, w)."
     dcmread = _medical("pydicom").dcmread
@@ -582,7 +567,7 @@ def _dicom(path:Path, window:Window, max_pixels:int)->Tensor:
     pair = window if isinstance(window, tuple) else _whole(stored, int(data.BitsStored), False)
     return windowed(np.moveaxis(stored, 3, 1), *pair)
 
-# %% ../nbs/01_images.ipynb #a0814a04
+# %% ../nbs/01_images.ipynb #344d3c05
 AXES = {"axial": (2, 1, 0), "coronal": (1, 2, 0), "sagittal": (0, 2, 1)}
 
 def _slices(volume:NDArray[Any], axis:str)->NDArray[Any]:
@@ -591,6 +576,7 @@ def _slices(volume:NDArray[Any], axis:str)->NDArray[Any]:
     volume = np.flip(volume, (rows, columns)).transpose(3, number, rows, columns)
     return volume.reshape(-1, *volume.shape[2:])
 
+# %% ../nbs/01_images.ipynb #61453f03
 def _nifti(path:Path, window:Window, axis:str|None, max_pixels:int)->Tensor:
     "The slices of a NIfTI volume as (n, 1 or 3, h, w)."
     nibabel = _medical("nibabel")
@@ -650,7 +636,7 @@ def _read_file(path:Path, layout:str|None, window:Window, axis:str|None, limit:i
     array = _decode(path, limit, every=True)
     return _pixels(array, "NHW" if array.ndim == 3 else "NHWC", window)
 
-# %% ../nbs/01_images.ipynb #b878bfd3
+# %% ../nbs/01_images.ipynb #5f734e03
 def read(source:str|os.PathLike[str]|NDArray[Any], # picture, film, .npy, .npz, DICOM, NIfTI, array
          channels:int|None=None,    # 1, 3 or 4; None keeps what is there
          layout:str|None=None,      # of arrays, as in `from_array`
@@ -662,12 +648,13 @@ def read(source:str|os.PathLike[str]|NDArray[Any], # picture, film, .npy, .npz, 
     "Read all pictures that a file or an array holds; what cannot be read is an `ImageError`."
     _wanted(channels)
     if axis not in (None, *AXES): raise ValueError(f"axis is {axis!r}; use one of {list(AXES)}")
-    if window not in (None, "all") and not (isinstance(window, tuple) and len(window) == 2):
+    if not (window is None or isinstance(window, str)): window = (window[0], window[1])
+    if window not in (None, "all") and (isinstance(window, str) or not window[0] < window[1]):
         raise ValueError(f'window is {window!r} where "all", (low, high) or None is wanted')
     if isinstance(source, np.ndarray): images = _pixels(source, layout, window)
     else:
         path = Path(source)
-        images = _guard(path, "save it again, as PNG where that is possible, or remove it",
+        images = _guard(path, "copy or save it again, or remove it",
                         lambda: _read_file(path, layout, window, axis, max_pixels))
     return images if channels is None else to_channels(images, channels)
 
@@ -685,6 +672,21 @@ def read_image(path:str|os.PathLike[str],  # anything that `read` reads
         return from_array(array, "NHW" if array.ndim == 3 else "NHWC")[0]
     image = _guard(path, "save it again as PNG or JPEG, or remove it", first)
     return image if channels is None else to_channels(image, channels)
+
+# %% ../nbs/01_images.ipynb #d5681a9f
+def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or the array itself
+               channels:int|None=None,                   # 1, 3 or 4; None keeps what is there
+               layout:str|None=None,                     # as in `from_array`
+               max_pixels:int=1_000_000_000,             # files that claim more are refused unread
+              )->Tensor:                                 # (n, c, h, w) float32 in [-1, 1]
+    "Read a stack of pictures from NumPy's files, never unpickling; ranges as in `from_array`."
+    _wanted(channels)
+    if isinstance(source, np.ndarray): images = from_array(source, layout)
+    else:
+        path = Path(source)
+        images = _guard(path, "save numbers by numpy.save",
+                        lambda: from_array(_load(path, max_pixels), layout))
+    return images if channels is None else to_channels(images, channels)
 
 # %% ../nbs/01_images.ipynb #526faac3
 def _encode(name:str, sheet:NDArray[Any])->bytes:
