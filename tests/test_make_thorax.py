@@ -178,7 +178,7 @@ def test_radiographs_are_integrals_of_the_volume(xray):
     stored = xray["integrals"][0] / 65535 * thorax.INTEGRAL_HIGH
     hu, _, edges = thorax.paint_volume(s, 64)
     clean = thorax.integrate(thorax.attenuation(hu, xray=True), edges, 1)
-    clean = clean.reshape(64, 2, 64, 2).mean((1, 3))
+    clean = thorax._fit(clean, 64)
     noise = (stored - clean)[clean < 5]
     expected = np.sqrt(np.exp(clean) / thorax.PHOTONS_XRAY)[clean < 5]
     assert 0.8 < (noise / expected).std() < 1.3
@@ -190,7 +190,7 @@ def test_radiographs_look_right(xray):
     spine, lung = picture[:, 30:40, 30:34].mean((1, 2)), picture[:, 20:32, 14:20].mean((1, 2))
     assert (spine > lung + 0.3).all()  # bone and heart white, lungs dark
     assert (picture[:, :2, :2] < 0.2).all()
-    assert ((xray["masks"].any((1, 2))) <= (xray["labels"] == 1)).all()
+    assert ((xray["masks"].any((1, 2))) == (xray["labels"] == 1)).all()
     assert (xray["masks"].any((1, 2)) == xray["lateral_masks"].any((1, 2))).all()
     again = thorax.make_thorax_xray(0, 2)
     for name, array in again.items():

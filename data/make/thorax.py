@@ -215,12 +215,15 @@ def _tree(random: np.random.Generator, root: Array, ends: Array, smallest: float
     n = len(nodes)
     parent, path = np.zeros(n, int), np.zeros(n)
     pull = random.uniform(0.25, 0.45)
+    out = nodes - root
+    apart = np.sqrt(((nodes[:, None] - nodes[None]) ** 2).sum(2))
+    along = (out[:, None] * out[None]).sum(2) - away**2  # [i, j]: from j to i, times j's way out
+    back = 60.0 * (along < 0.35 * apart * away)  # vessels do not turn back
+    back[:, 0] = 0
+    cost = apart + back
     for i in range(1, n):
-        step = np.linalg.norm(nodes[:i] - nodes[i], axis=1)
-        along = np.einsum("ij,ij->i", nodes[i] - nodes[:i], nodes[:i] - root)
-        back = along < 0.35 * step * away[:i]
-        best = np.argmin(step + pull * path[:i] + 60 * (back & (np.arange(i) > 0)))
-        parent[i], path[i] = best, path[best] + step[best]
+        best = np.argmin(cost[i, :i] + pull * path[:i])
+        parent[i], path[i] = best, path[best] + apart[i, best]
     flow = np.full(n, smallest**3)
     for i in range(n - 1, 0, -1):
         flow[parent[i]] += flow[i]
@@ -306,7 +309,7 @@ def draw_patient(seed: int, number: int) -> Patient:
     p["vessel"] = between(0.62, 0.85)
     p["stomach"] = between(0, 1)
     p["aorta"] = between(12, 16.5)
-    p["table"] = between(4, 9)
+    p["table"], p["up"] = between(4, 9), between(-9, 9)
     outline = np.stack(
         [
             random.normal(0, 2.5, 4),
@@ -333,7 +336,7 @@ def draw_patient(seed: int, number: int) -> Patient:
     tubes = np.concatenate(segments)
     s.branches = _points(tubes)
 
-    count = 0 if between(0, 1) < 0.25 else int(random.integers(1, 4))
+    count = 0 if between(0, 1) < 0.4 else int(random.integers(1, 4))
     spicules = []
     candidates = random.uniform(low, high, (3000, 3))
     depth = _lungs(s, *candidates.T)
@@ -516,7 +519,8 @@ def _table(s: Patient, canvas: Canvas) -> None:
     "The curved table on which a patient lies."
     x, y, _ = canvas.grid(canvas.whole)
     depth = 6 - np.abs(y - (s.p["depth"] + s.p["table"] + 3 - x * x / 700) - 6)
-    depth = np.minimum(np.minimum(depth, 175 - np.hypot(x, y)), 150 - np.abs(x))
+    edge = FIELD / 2 - 3 - np.hypot(x, y - s.p["up"])
+    depth = np.minimum(np.minimum(depth, edge), 150 - np.abs(x))
     share = np.broadcast_to(canvas.cover(depth), canvas.hu.shape)
     canvas.paint(canvas.whole, share * 0.35, -150, AIR)
 
@@ -864,7 +868,7 @@ def _heights(s: Patient, random: np.random.Generator) -> Array:
     heights: list[float] = []
     while len(heights) < SLICES:
         z = random.uniform(0.13, 0.84) * h
-        if s.lesions and random.uniform() < 0.72:
+        if s.lesions and random.uniform() < 0.85:
             lesion = s.lesions[int(random.integers(len(s.lesions)))]
             z = lesion.centre[2] + random.uniform(-0.5, 0.5) * lesion.radius * lesion.axes[2]
         far = [abs(z - v.centre[2]) / (v.radius * v.axes[2]) for v in s.lesions]
@@ -881,7 +885,7 @@ def paint_slices(s: Patient, heights: Array, size: int) -> tuple[Array, Array, A
     "HU, label and share of lesion of slices, on rasters of (2 size)^2."
     side = 2 * size
     middle = (np.arange(side) - (side - 1) / 2) * (FIELD / side)
-    canvas = Canvas(middle, middle, heights, max(FIELD / side, 1.5), THICKNESS)
+    canvas = Canvas(middle, middle + s.p["up"], heights, max(FIELD / side, 1.5), THICKNESS)
     share = paint(s, canvas, table=True)
     return canvas.hu, canvas.label, share
 
@@ -940,16 +944,16 @@ def make_thorax_ct(seed: int, count: int = 2000, size: int = 64) -> dict[str, Ar
 
 def paint_volume(s: Patient, size: int) -> tuple[Array, Array, Array]:
     "HU and share of lesion (z downwards, y, x) for radiographs, and the voxel's edges in mm."
-    side = 2 * size
-    edge = FIELD / side
+    side = 3 * size // 2
+    edge, deep = FIELD / side, FIELD / size
     x = (np.arange(side) - (side - 1) / 2) * edge
     top = s.p["height"] + 34
     z = top - (np.arange(side) + 0.5) * edge
-    y = (np.arange(size) - (size - 1) / 2) * (2 * edge)
+    y = (np.arange(size) - (size - 1) / 2) * deep
     y = y[np.abs(y) < s.p["depth"] + 40]
     canvas = Canvas(x, y, z, max(edge, 1.5), edge)
     share = paint(s, canvas)
-    return canvas.hu, share, np.array([edge, 2 * edge, edge])
+    return canvas.hu, share, np.array([edge, deep, edge])
 
 
 def integrate(mu: Array, edges: Array, axis: int) -> Array:
@@ -969,6 +973,17 @@ def display(integrals: Array, middle: float = 2.05) -> Array:
     return np.rint(np.clip((level - 0.035) / 0.93, 0, 1) * 65535).astype(np.uint16)
 
 
+def _fit(a: Array, size: int) -> Array:
+    "Rows and columns of (h, w) averaged to size x size; columns that are fewer are padded with 0."
+    for _ in range(2):
+        if len(a) > size:
+            whole = np.lcm(len(a), size)
+            a = np.repeat(a, whole // len(a), axis=0).reshape(size, whole // size, -1).mean(1)
+        missing = size - len(a)
+        a = np.pad(a, ((missing // 2, missing - missing // 2), (0, 0))).T
+    return a
+
+
 def make_thorax_xray(seed: int, count: int = 500, size: int = 64) -> dict[str, Array]:
     "Radiographs: frontal as images, lateral as a fact; one patient each."
     kept: dict[str, list[Array]] = {}
@@ -977,22 +992,17 @@ def make_thorax_xray(seed: int, count: int = 500, size: int = 64) -> dict[str, A
         hu, share, edges = paint_volume(s, size)
         mu = attenuation(hu, xray=True)
         random = np.random.default_rng([seed, number, 9])
-        front = _halve(integrate(mu, edges, 1)[None])[0]
-        side = integrate(mu, edges, 2)
-        side = side.reshape(size, 2, -1).mean(1)  # z was twice as fine, y was not
-        pad = (size - side.shape[1]) // 2
-        side = np.pad(side, ((0, 0), (pad, size - pad - side.shape[1])))
-        front, side = (measure(v, PHOTONS_XRAY, random) for v in (front, side))
-        mask = _halve((share.max(1) > 0.5)[None].astype(np.float32))[0] > 0.5
-        lateral = (share.max(2) > 0.5).reshape(size, 2, -1).mean(1) > 0.5
-        lateral = np.pad(lateral, ((0, 0), (pad, size - pad - lateral.shape[1])))
+        views = (_fit(integrate(mu, edges, axis), size) for axis in (1, 2))
+        front, side = (measure(view, PHOTONS_XRAY, random) for view in views)
+        shadows = (_fit((share.max(axis) > 0.5).astype(float), size) for axis in (1, 2))
+        mask, lateral = ((shadow > 0.5).astype(np.uint8) for shadow in shadows)
         rows = {
             "images": display(front[None])[0],
             "lateral": display(side[None], 3.0)[0],
             "integrals": np.rint(np.clip(front / INTEGRAL_HIGH, 0, 1) * 65535).astype(np.uint16),
-            "masks": mask.astype(np.uint8),
-            "lateral_masks": lateral.astype(np.uint8),
-            "labels": np.int64(bool(s.lesions)),
+            "masks": mask,
+            "lateral_masks": lateral,
+            "labels": np.int64(mask.any()),
             "groups": np.int64(number),
             "lesion": np.float32(max((2 * v.radius for v in s.lesions), default=0)),
             "nodules": np.int64(len(s.lesions)),
