@@ -366,15 +366,17 @@ class Camera(NamedTuple):
 class View:
     "What the rays of a camera met: distance, solid, colour, light given off, normal, label."
 
-    def __init__(self, solids: list[Solid], camera: Camera, side: int):
-        self.solids, self.camera, self.side = solids, camera, side * SAMPLES
+    def __init__(self, solids: list[Solid], camera: Camera, side: int, glance: bool = False):
+        self.solids, self.camera = solids, camera
+        self.side = side if glance else side * SAMPLES
         self.pixel = 2 * camera.tangent / self.side
         self.rays = camera.rays(self.side)
         shape = (self.side, self.side)
         self.depth, self.which = np.full(shape, np.inf, F32), np.full(shape, -1, np.int16)
         for k, solid in enumerate(solids):
             self._meet(k, solid)
-        self.shade()
+        if not glance:
+            self.shade()
 
     def _meet(self, k: int, solid: Solid) -> None:
         o = solid.local(*(F32(c) for c in self.camera.place))
@@ -436,7 +438,7 @@ class View:
         start = [self.place[k][at] + self.normal[k][at] * F32(4e-3) for k in range(3)]
         dark = np.zeros(len(at), bool)
         for solid in self.solids:
-            if not solid.shadow or solid.kind == "shell":
+            if not solid.shadow or solid.kind == "shell" or sorted(solid.half)[1] < 0.04:
                 continue
             o, d = solid.local(*start), solid.local(*towards, point=False)
             dark |= solid.hit(o, d) < reach
@@ -640,13 +642,37 @@ CARPETS = "a89c8a 8b8f95 b7a98f 7f6f63 9aa58f 8d7f8f 6f7f8d c2b8a8 9a6a5a"
 TILES = "e4e0d8 cfd6d6 b8c4c4 d9cbb6 a9a39a 8f9aa0 c9b8a0 ece9e4"
 
 
+# what is usual in each kind of room: floors and walls by their shares, colours by a list
+FLOORS = (
+    (0.28, 0.0, 0.0, 0.07, 0.65),
+    (0.62, 0.0, 0.0, 0.33, 0.05),
+    (0.1, 0.2, 0.7, 0.0, 0.0),
+    (0.0, 0.9, 0.1, 0.0, 0.0),
+    (0.25, 0.0, 0.05, 0.7, 0.0),
+)
+WALLS = (
+    (0.25, 0.3, 0.45, 0.0, 0.0, 0.0),
+    (0.5, 0.06, 0.06, 0.06, 0.32, 0.0),
+    (0.92, 0.0, 0.0, 0.0, 0.08, 0.0),
+    (0.05, 0.0, 0.0, 0.0, 0.0, 0.95),
+    (0.1, 0.15, 0.0, 0.75, 0.0, 0.0),
+)
+USUAL = (
+    "c9bccf e3c9cf a9bccb b9c4dc d8c3dc e6d5c9 c3d3c4 dcc3b4 b9b4d4",
+    "d9cdb8 b9ae9c c77f62 8f9a7a 6f8a8f a89484 cdb794 dba46d 9a9a93",
+    "f0ead2 e9e2b8 dfe6d0 d6e3d9 f2efe6 efe0b8 cfdccb f0e6c9",
+    "dfe9ec cfe0e2 e6ebe6 d6e4dc e3e6ee c9dce4",
+    "6d3f45 3f5a52 5d6f86 7d9a78 8f5a4a 46566b a3704f 5b6b4a",
+)
+
+
 class Room:
     "A room being furnished: its size, what stands where, its light."
 
     def __init__(self, random: np.random.Generator, kind: int):
         self.random, self.kind = random, kind
         u = random.uniform
-        low, high = ((3.2, 4.8), (3.9, 5.8), (3.2, 4.6), (2.5, 3.5), (3.8, 5.4))[kind]
+        low, high = ((3.1, 4.4), (3.6, 5.2), (3.0, 4.2), (2.4, 3.2), (3.5, 4.8))[kind]
         self.width, self.height = u(low, high), u(2.4, 3.1)
         self.depth = u(low * 0.9, high * 0.95)
         self.solids: list[Solid] = []
@@ -1495,10 +1521,10 @@ def _kitchen(room: Room, lit: bool) -> None:
     room.add(parts, x, 0, z, turn)
     # an island or a small table with stools
     cx, cz = random.uniform(-0.5, 0.5), room.depth * random.uniform(0.45, 0.6)
-    if random.random() < 0.75:
+    if random.random() < 0.5:
         w, d = random.uniform(0.9, 1.5), random.uniform(0.6, 0.8)
         yaw = random.choice([0.0, math.pi / 2]) + random.normal(0, 0.05)
-        if random.random() < 0.5:
+        if random.random() < 0.85:
             island = [
                 block(0, 0, 0, w, 0.86, d, CABINET, front),
                 block(0, 0.86, 0, w + 0.12, 0.05, d + 0.12, TABLE, paint(top, grain=0.08)),
@@ -1678,9 +1704,9 @@ def _dining(room: Room, lit: bool) -> None:
 def _shell(room: Room, wall: int, floor: int) -> Solid:
     "Walls, floor and ceiling with their coverings."
     random, n = room.random, room.number()
-    walls = pick(random, PAINTS)
+    walls = pick(random, PAINTS if random.random() < 0.15 else USUAL[room.kind])
     second = walls * F32(random.choice([0.72, 1.18]))
-    accent = pick(random, PAINTS) if random.random() < 0.35 else walls
+    accent = pick(random, USUAL[room.kind]) if random.random() < 0.35 else walls
     white = pick(random, "f3f1ec f3f1ec efe9df e9e9e6", 0.02)
     period, dado = random.uniform(0.18, 0.4), random.uniform(0.8, 1.1)
     half = (room.width / 2, room.height / 2, (room.depth + 2.5) / 2)
@@ -1773,30 +1799,13 @@ def _room(seed: int, number: int, size: int) -> dict[str, Any]:
     random = np.random.default_rng([seed, 11, number])
     kind, light = int(random.integers(5)), int(random.choice(4, p=[0.36, 0.24, 0.18, 0.22]))
     room = Room(random, kind)
-    floor = int(
-        random.choice(
-            5,
-            p=[
-                (0.4, 0, 0, 0.25, 0.35),
-                (0.4, 0.05, 0, 0.3, 0.25),
-                (0.25, 0.35, 0.4, 0, 0),
-                (0.05, 0.6, 0.35, 0, 0),
-                (0.45, 0.1, 0.1, 0.35, 0),
-            ][kind],
-        )
-    )
-    wall = int(
-        random.choice(
-            6, p=[0.1, 0, 0, 0.1, 0, 0.8] if kind == 3 else [0.4, 0.14, 0.14, 0.14, 0.18, 0]
-        )
-    )
+    floor, wall = int(random.choice(5, p=FLOORS[kind])), int(random.choice(6, p=WALLS[kind]))
     room.solids.append(_shell(room, wall, floor))
     lit = light == 3 or (light == 2 and random.random() < 0.5)
-    yaw, fov = random.normal(0, 0.26), random.uniform(62, 84)
     _windows(room, light)
+    (_bedroom, _living, _kitchen, _bathroom, _dining)[kind](room, lit)
     if random.random() < 0.75:
         _door(room)
-    (_bedroom, _living, _kitchen, _bathroom, _dining)[kind](room, lit)
     if random.random() < 0.5 and kind in (0, 1, 3):
         _ceiling_lamp(
             room,
@@ -1807,13 +1816,7 @@ def _room(seed: int, number: int, size: int) -> dict[str, Any]:
         )
     if lit and not room.lamps:
         room.lamps.append((0.0, room.height - 0.3, room.depth * 0.5, 1.0))
-    height = random.uniform(1.15, 1.95)
-    aside = random.uniform(-0.3, 0.3) * room.width
-    yaw = float(np.clip(yaw - 0.3 * aside, -0.62, 0.62))
-    pitch = (height - 1.15) * 0.22 + random.normal(0.02, 0.04)
-    camera = Camera(
-        (aside, height, random.uniform(-1.4, 0.1)), yaw, pitch, math.tan(math.radians(fov / 2)), 0.0
-    )
+    camera = _aim(room)
     view = View(room.solids, camera, size)
     image = _light_room(room, view, light, lit, random)
     side = view.side
@@ -1824,8 +1827,51 @@ def _room(seed: int, number: int, size: int) -> dict[str, Any]:
         "light": light,
         "floor": floor,
         "wall": wall,
-        "camera": (height, yaw, pitch, fov),
+        "camera": (
+            camera.place[1],
+            camera.yaw,
+            camera.pitch,
+            math.degrees(2 * math.atan(camera.tangent)),
+        ),
     }
+
+
+def _aim(room: Room) -> Camera:
+    "Look at what makes the room what it is; of a few tries the one that shows most of it."
+    random, u = room.random, room.random.uniform
+    wanted = ((BED,), (SEAT,), (CABINET, TABLE), (BATH,), (TABLE, SEAT))[room.kind]
+    goal = (0.13, 0.11, 0.2, 0.1, 0.13)[room.kind]
+    keys = [s for s in room.solids if s.label in wanted and s.kind != "shell"]
+    weights = np.array([s.half[0] * s.half[1] * s.half[2] for s in keys]) + 1e-4
+    spots = np.array([s.centre for s in keys])
+    middle = (spots * weights[:, None]).sum(0) / weights.sum()
+    is_key = np.array([s.label in wanted for s in room.solids])
+    found, most = None, -1.0
+    for _ in range(5):
+        height, fov = u(1.15, 1.95), u(60, 82)
+        aside = u(-0.4, 0.4) * room.width
+        if abs(middle[0]) > 0.8:  # rather from the other side
+            aside = -math.copysign(abs(aside), middle[0])
+        ahead = middle[2] - u(2.1, 3.4)
+        ahead = min(max(ahead, -1.5), room.depth - 2.2)
+        yaw = math.atan2(middle[0] - aside, middle[2] - ahead) * u(0.55, 0.95) + random.normal(
+            0, 0.07
+        )
+        pitch = (height - 1.1) * 0.24 + random.normal(0.03, 0.04)
+        tangent = math.tan(math.radians(fov / 2))
+        camera = Camera(
+            (aside, height, ahead), float(np.clip(yaw, -0.75, 0.75)), pitch, tangent, 0.0
+        )
+        view = View(room.solids, camera, 24, glance=True)
+        share = float(is_key[view.which].mean())
+        if view.depth.min() < 0.75:  # something stands before the lens
+            share *= 0.3
+        if share > most:
+            found, most = camera, share
+        if share > goal:
+            break
+    assert found is not None
+    return found
 
 
 def _light_room(
@@ -1859,7 +1905,8 @@ def _light_room(
     total = ambient.astype(F32)
     a, b = view.pattern()
     strength = (3.4, 3.0, 1.9, 0.12)[light]
-    everything = np.arange(len(near))
+    largest = max(room.windows, key=lambda w: w[4] * w[5])[:3] if room.windows else None
+    first = True
     soft = 0.45 + 0.55 * near * shade
     for x, y, z, turn, w, h in room.windows:
         cos, sin = math.cos(turn), math.sin(turn)
@@ -1874,8 +1921,9 @@ def _light_room(
         gain = (
             np.maximum(faced * 0.8 + 0.2, 0) * np.maximum(leaving, 0) / (square + 0.4) * (4 * w * h)
         )
-        if light != 3:
-            gain[view.blocked(everything, to, 1.0)] *= 0.12
+        if light != 3 and (x, y, z) == largest:
+            at = np.flatnonzero(gain > 0.015)
+            gain[at[view.blocked(at, [c[at] for c in to], 1.0)]] *= 0.12
         total += (gain * soft * F32(strength * 0.55))[:, None] * day
     for x, y, z, power in room.lamps[:2]:
         to = [
@@ -1886,7 +1934,10 @@ def _light_room(
         square = to[0] ** 2 + to[1] ** 2 + to[2] ** 2
         faced = (normal[0] * to[0] + normal[1] * to[1] + normal[2] * to[2]) / np.sqrt(square)
         gain = np.maximum(faced * 0.8 + 0.2, 0) / (square + 0.35) * power
-        gain[view.blocked(everything, to, 0.97)] *= 0.2
+        if first:
+            at = np.flatnonzero(gain > 0.02)
+            gain[at[view.blocked(at, [c[at] for c in to], 0.97)]] *= 0.2
+            first = False
         total += (gain * soft * F32(1.9 if light == 3 else 0.8))[:, None] * warm
     if light in (0, 2) and room.windows:
         sun = linear("fff3dc") * 5.5 if light == 0 else linear("ffa95c") * 4.5
@@ -1992,13 +2043,13 @@ SKY, MOUNTAIN, MEADOW, FIELD, TREE, WATER, SAND, PATH, ROCK, HOUSE = range(10)
 
 # by season: spring, summer, autumn, winter
 GRASS = (
-    "86ad45 93b851 7aa544 9dbb5a",
-    "5f8a34 6d9139 557f35 7f953f",
+    "7f9f4a 8aa655 73984a 92a85c",
+    "5f7f3a 6b8440 567838 7d8a42",
     "a39149 94803f b09a55 8a7d45",
     "e4eaf2 dde5ef eaeef4 d9e2ee",
 )
 LEAVES = (
-    "8fbf4d a5cc63 9cc457 f0b9cc f6d3de f3e6ea 86b84a",
+    "86ad52 98b862 8fb35a e8b3c6 eecbd6 ebe0e2 7aa54d",
     "3f6f2f 4a7d35 35632c 56843a 2f5a2e",
     "c9682a d98f2f b8472a e0b23f a3542c cf7f2c 8f6f35",
     "6f6259 7d7068 62574f 8a7f7a",
@@ -2120,8 +2171,8 @@ class Land:
         if self.mountains:
             m = noise(x / 42 + F32(o[3][0]), z / 42 + F32(o[3][1]))
             m = 1.25 - 0.9 * np.abs(m) if self.ridge else 0.55 + 0.5 * m
-            fine = noise(x / 14 + F32(o[4][0]), z / 14, "rough")
-            m = np.maximum(m + 0.09 * fine, 0)
+            fine = noise(x / 11 + F32(o[4][0]), z / 11)
+            m = np.maximum(m + 0.1 * fine, 0)
             far = smooth(z, self.start, self.start + self.rise)
             valley = 0.35 + 0.65 * smooth(np.abs(x / z - F32(0.1 * self.side)), 0.0, 0.45)
             h = h + F32(self.mountains) * far * m * valley
@@ -2138,7 +2189,7 @@ class Land:
             random.choice([0.15, 0.5, 1.0], p=[0.3, 0.4, 0.3]) * (1, 1, 0.6, 1, 0.7, 1.8)[self.kind]
         )
         count = int(46 * dense)
-        z = 11 * (240 / 11) ** random.uniform(0, 1, 48)
+        z = 17 * (260 / 17) ** random.uniform(0, 1, 48) ** 0.75
         x = random.uniform(-1.1, 1.1, 48) * z * self.tangent
         more = random.uniform(0, 1, (48, 4))
         z, x = z[:count].astype(F32), x[:count].astype(F32)
@@ -2153,7 +2204,19 @@ class Land:
         for k in np.flatnonzero(clear):
             conifer = more[k, 0] < self.conifer
             tall = (8 + 9 * more[k, 1]) if conifer else (5.5 + 7 * more[k, 1])
+            tall = min(tall, z[k] * self.tangent * (0.75 + 0.5 * more[k, 3]))
             out.append((float(x[k]), float(z[k]), float(h[k]), tall, conifer, more[k, 2], k))
+        for k in range(int(random.choice([0, 4, 12, 20]))):
+            far, aside, *rest = random.uniform(0, 1, 5)
+            zb = 8 * 9**far
+            xb = (2 * aside - 1) * zb * self.tangent
+            at = np.array([xb], F32), np.array([zb], F32)
+            hb = float(self.height(*at)[0])
+            lane = abs(xb - float(self.way(at[1])[0])) < 2.5 and self.path
+            field = self.farmed and float(self.fields(*at)[0][0]) >= 0
+            if lane or field or hb < self.water + (self.beach + 0.3 if self.sandy else 0.3):
+                continue
+            out.append((xb, zb, hb, 0.6 + 1.3 * rest[0], False, rest[1] * 0.7, 100 + k))
         return sorted(out, key=lambda tree: -tree[1])
 
     def _build(self, random: np.random.Generator) -> tuple[float, ...] | None:
@@ -2169,7 +2232,9 @@ class Land:
             else linear("e2e8f0")
         )
         h = self.height(np.array([x], F32), np.array([z], F32))[0]
-        if not wanted or h < self.water + 0.6:
+        row = self.horizon + (self.eye - float(h)) / z / (2 * self.tangent)
+        level = self.height(x + np.linspace(-5, 5, 5, dtype=F32), np.full(5, z, F32))
+        if not wanted or level.min() < self.water + 0.6 or row > 0.92:
             return None
         return x, z, float(h), 6 + 4 * rest[0], 3.2 + 1.2 * rest[1], rest[2], wall, roof
 
@@ -2207,19 +2272,19 @@ class Weather:
             self.cover = u(-1.2, -0.5) if grey else u(0.3, 1.9)
         self.thick, self.drift = u(7, 15), random.uniform(0, 256, 2)
         self.stars = int(random.integers(1 << 20))
-        self.mist = math.exp(u(math.log(1600), math.log(9000)))
+        self.mist = math.exp(u(math.log(2300), math.log(9000)))
         top, low, sun, fill = (
             (
                 pick(random, "3f7fc4 4f8fd0 5b95c9 6f9fc4 3a74b8"),
                 pick(random, "cfe3f0 dbe8ee d3e2ea"),
-                linear("fff3dd") * 2.5,
-                linear("a9c4e6") * 0.75,
+                linear("fff3dd") * 2.3,
+                linear("a9c4e6") * 0.62,
             ),
             (
                 pick(random, "4a5f9a 5a5f95 6f6fa0 3f5488"),
                 pick(random, "ffb066 ff9a6b f7b98a ffc27a"),
-                linear("ff9a55") * 2.2,
-                linear("a58fb5") * 0.55,
+                linear("ffac72") * 2.0,
+                linear("9c93b8") * 0.6,
             ),
             (
                 pick(random, "0a1230 0d1838 101a3a"),
@@ -2355,12 +2420,13 @@ def _cover(land: Land, m: dict[str, Any]) -> tuple[Floats, NDArray[np.uint8]]:
     def grain(scale: float, kind: str, tall: float = 1.0) -> Floats:
         "Noise of so many metres a texel, gone where a pixel covers more."
         n = noise(x / F32(scale) + F32(land.number % 241), z / F32(scale * tall) + 17, kind)
-        return n * np.clip(1.6 - pixel / F32(scale * 3), 0, 1)
+        return n * np.clip(1.6 - pixel / F32(scale * (3 if kind != "grain" else 2)), 0, 1)
 
     patches = noise(x / 3 + F32(land.offset[6][1]), z / 3)
     colour = blend(land.grass[None, None], land.second, np.clip(0.5 + 0.45 * patches, 0, 1))
     winter = land.season == 3
-    tuft = grain(0.12, "rough", 2.5) + 0.8 * grain(0.5, "rough", 1.6) + 0.6 * grain(2.5, "cloud")
+    tuft = grain(0.045, "grain", 0.6) + grain(0.16, "grain", 0.7) + 0.9 * grain(0.6, "grain", 0.7)
+    tuft = tuft + 0.6 * grain(0.3, "rough") + 0.5 * grain(2.2, "rough")
     colour = colour * np.exp(tuft * F32(0.09 if winter else 0.2))[..., None]
     if winter:  # blades through the snow
         bare_patch = smooth(patches + 0.5 * tuft, 1.3, 2.2) * np.clip(2 - z / 60, 0.15, 1)
@@ -2451,11 +2517,13 @@ def _sprite(
 ) -> tuple[Any, ...] | None:
     "Rows and columns, coverage, colour before light, and a normal's two parts, of one tree."
     x, z, ground, tall, conifer, shade, number = tree
-    scale = m["f"] / z
+    scale, bush = m["f"] / z, number >= 100
     foot = m["row0"] - (ground - land.eye) * scale
     column = side / 2 + x * scale
     high = tall * scale
     wide = high * ((0.21 + 0.08 * shade) if conifer else (0.36 + 0.14 * shade))
+    if bush:
+        wide, foot = wide * 1.9, foot + 0.35 * high
     top, bottom = max(int(foot - high * 1.04), 0), min(int(foot + 0.02 * high) + 1, side)
     left, right = max(int(column - wide * 1.15), 0), min(int(column + wide * 1.15) + 2, side)
     if top >= bottom or left >= right or high < 2:
@@ -2466,7 +2534,7 @@ def _sprite(
     u, v = np.broadcast_arrays(u, v)
     own = F32(29 * number + land.number % 101)
     metres = tall * 1.0
-    rough = noise(u * F32(wide / scale * 1.7) + own, v * F32(metres * 1.7) + own, "rough")
+    rough = noise(u * F32(wide / scale * 2.2) + own, v * F32(metres * 2.2) + own, "rough")
     fine = noise(u * F32(wide / scale * 5) + own, v * F32(metres * 5), "rough")
     winter = land.season == 3
     trunk = (
@@ -2476,11 +2544,14 @@ def _sprite(
     )
     bark = linear("5a4636") if shade < 0.8 else linear("b9b2a6")
     if conifer:
-        layer = np.mod(v * F32(6.5) + 0.25 * u, 1)
-        reach = np.clip(1.02 - v, 0, 1) * (0.78 + 0.3 * (1 - layer)) * smooth(v, 0.06, 0.14)
-        crown = np.abs(u) + 0.09 * rough < reach
+        sag = v + 0.09 * np.abs(u) + F32(0.012) * rough
+        layer = np.mod(sag * F32(7 + 4 * shade) + 0.15 * u, 1)
+        reach = np.clip(1.02 - v, 0, 1) ** F32(0.85 + 0.3 * shade) * smooth(v, 0.05, 0.13)
+        ragged = (0.1 * rough + 0.08 * fine) * np.minimum(1, 2.5 * reach)
+        crown = np.abs(u) + ragged < reach * (0.8 + 0.22 * (1 - layer))
         colour = (
-            land.needle[number % 2] * np.exp(0.2 * rough + 0.15 * fine - 0.3 * layer)[..., None]
+            land.needle[number % 2]
+            * np.exp(0.22 * rough + 0.2 * fine - 0.35 * layer - 0.15 + 0.3 * v)[..., None]
         )
         nx, ny = np.clip(u / (reach + 0.05), -1, 1) * 0.8, 0.35 + 0 * u
         if winter:
@@ -2491,28 +2562,33 @@ def _sprite(
         random = np.random.default_rng([int(number), land.number])
         best = np.full(u.shape, -1, F32)
         nx, ny = np.zeros_like(best), np.zeros_like(best)
-        for _ in range(6):
-            bx, by = random.uniform(-0.5, 0.5), random.uniform(0.46, 0.78)
-            r = random.uniform(0.34, 0.52)
-            dx, dy = (u - F32(bx)) / F32(r), (v - F32(by)) / F32(r * 0.52)
+        for k in range(9):
+            t, out = 2.4 * k + random.uniform(0, 1), math.sqrt((k + 0.3) / 9)
+            bx, by = 0.62 * out * math.cos(t), 0.64 + 0.25 * out * math.sin(t)
+            r = random.uniform(0.3, 0.44)
+            dx, dy = (u - F32(bx)) / F32(r), (v - F32(by)) / F32(r * 0.5)
             inner = 1 - dx * dx - dy * dy
             closer = inner > best
             best = np.where(closer, inner, best)
             nx, ny = np.where(closer, dx, nx), np.where(closer, dy, ny)
-        edge = best + 0.24 * rough + 0.14 * fine
-        crown = edge > (0.55 if winter else 0.12)
+        nx, ny = 0.45 * nx + 0.7 * u, 0.5 * ny + 1.4 * (v - F32(0.6))
+        edge = best + 0.26 * rough + 0.24 * fine
+        crown = edge > 0.12
         if winter:
             twig = np.abs(
                 noise(u * F32(wide / scale * 3) + own, v * F32(metres * 1.6) + own, "rough")
             )
             crown = (edge > 0.12) & ((twig < 0.22) | (np.abs(fine) < 0.12))
-        colour = land.leaf[number % 4] * np.exp(0.22 * rough + 0.24 * fine)[..., None]
+        deep = 0.26 * rough + 0.3 * fine + 0.35 * np.clip(best, 0, 0.6) - 0.2
+        leaf = land.grass * F32(0.62) if bush and not winter else land.leaf[number % 4]
+        colour = leaf * np.exp(deep)[..., None]
         if winter:
             colour = blend(colour, linear("dfe6ef"), smooth(ny + 0.5 * rough, 0.3, 1.2) * 0.6)
     colour = np.where((trunk & ~crown)[..., None], bark, colour)
     cover = (crown | trunk) & (m["depth"][part] > z * 0.995 - 1)
     nx, ny = np.where(trunk & ~crown, u * 5, nx), np.where(trunk & ~crown, 0, ny)
-    return part, cover, colour, nx, ny, foot, column, wide, high, z
+    low = max((land.eye - ground) / z, 0.08)  # how flat the ground looks there
+    return part, cover, colour, nx, ny, foot, column, wide, high, low, z
 
 
 def _cabin(land: Land, m: dict[str, Any], side: int, dark: bool) -> tuple[Any, ...] | None:
@@ -2600,13 +2676,11 @@ def _render(
     rows = np.arange(side, dtype=F32)[:, None] + 0.5
     columns = np.arange(side, dtype=F32)[None] + 0.5
     slide = float(np.clip(-lx / max(ly, 0.25), -1.6, 1.6))
-    spots = [(s[5], s[6], s[7], s[8], s[9]) for s in sprites]
+    spots = [s[5:10] for s in sprites]
     if cabin and land.house:
-        spots.append((cabin[5], cabin[6], cabin[7] * 1.1, cabin[7] * 1.2, land.house[1]))
-    for foot, column, wide, high, zt in spots:
-        flatten = max(
-            (land.eye - land.height(np.array([0.0], F32), np.array([zt], F32))[0]) / zt, 0.08
-        )
+        low = max((land.eye - land.house[2]) / land.house[1], 0.08)
+        spots.append((cabin[5], cabin[6], cabin[7] * 1.1, cabin[7] * 1.2, low))
+    for foot, column, wide, high, flatten in spots:
         middle, reach = column + slide * high * 0.3, wide * (0.9 + abs(slide) * 0.6)
         top, bottom = (
             max(int(foot - reach * flatten * 2), 0),
@@ -2660,20 +2734,29 @@ def _water(
 ) -> Floats:
     "Reflections, ripples, the colour of the deep, glitter."
     r = np.arange(side)[:, None]
-    shore = np.maximum.accumulate(np.where(wet, -1, r), 0)
+    pool = (m["bare"] < land.water) & ~m["sky"]  # also where trees stand before it
+    shore = np.maximum.accumulate(np.where(pool, -1, r), 0)
     z = m["depth"]
-    wave = noise(m["x"] / 0.55, z / 1.7, "rough") + noise(m["x"] / 2.5 + 40, z / 9, "rough")
-    calm = 0.02 if land.kind == 0 else 0.05
-    sway = wave * calm * side * np.clip(12 / (z + 12), 0.03, 0.5)
+    foot = z * z / F32(max(land.eye - land.water, 1.0) * m["f"] / SAMPLES)  # metres a pixel, ahead
+    wave = noise(m["x"] / 0.9, z / 0.3, "grain") * np.clip(1.5 - foot / 1.2, 0, 1)
+    wave += noise(m["x"] / 4 + 40, z / 1.4, "grain") * np.clip(1.5 - foot / 5, 0, 1)
+    wave += 0.5 * noise(m["x"] / 15, z / 6 + 9, "grain")
+    calm = 0.008 if land.kind == 0 else 0.016
+    sway = wave * F32(calm * side)
     row, column = np.nonzero(wet)
     edge = shore[row, column]
     up = 2 * edge - row + 1 - np.abs(sway[row, column]) * 2
+    out_of_sight = up < 0
     up = np.clip(np.round(up), 0, side - 1).astype(int)
-    # below the upper border the sky goes on
     over = np.clip(np.round(column + sway[row, column] * 0.7), 0, side - 1).astype(int)
     mirrored = image[up, over]
     still = wet[up, over]
     mirrored = np.where(still[:, None], weather.low * 0.8, mirrored)
+    if out_of_sight.any():  # the sky above the picture
+        at = np.flatnonzero(out_of_sight)
+        a = m["a"][row[at], column[at]] + sway[row[at], column[at]] / F32(m["f"])
+        e = (row[at] - m["row0"]).astype(F32) / F32(m["f"])
+        mirrored[at] = weather.sky(a[:, None], e[:, None])[:, 0]
     down = (land.eye - land.water) / z[row, column]
     fresnel = np.clip(0.16 + 0.72 * np.exp(-down * 4.5), 0, 0.9)
     bright = (weather.fill + weather.sun * max(weather.towards[1], 0.15) * 0.6).astype(F32)
@@ -2690,9 +2773,8 @@ def _water(
         crust = smooth(noise(m["x"] / 3, z / 3)[row, column] + 0.6, -0.2, 0.3) * 0.75
         out = blend(out, linear("dbe6f0") * (bright * 0.75), crust)
     if land.kind == 2:
-        foam = smooth(
-            m["bare"][row, column] - F32(land.water) + 0.12 * wave[row, column], -0.42, -0.1
-        )
+        surf = m["bare"][row, column] - F32(land.water) + 0.06 * wave[row, column]
+        foam = inside(surf, -0.16, -0.03, 0.06)
         out = blend(out, linear("f2f6f7") * (bright * 0.9), foam * 0.75)
     image[row, column] = blend(
         out, weather.low, 1 - np.exp(-(z[row, column] / F32(weather.mist * 1.4)))
@@ -2703,7 +2785,7 @@ def _water(
 def _expose(image: Floats, light: int) -> Floats:
     "A picture as bright as its hour."
     grey = float(np.minimum(image, 1.5).mean(dtype=np.float64))
-    goal = (0.36, 0.24, 0.085)[light]
+    goal = (0.26, 0.19, 0.085)[light]
     return (image * F32(np.clip((goal / grey) ** 0.7, 0.5, 2.0))).astype(F32)
 
 
@@ -3354,8 +3436,8 @@ def _apartments(site: Site) -> None:
 
 def _tower(site: Site) -> None:
     random, u = site.random, site.random.uniform
-    storeys, storey = int(random.integers(13, 30)), u(3.3, 3.9)
-    w, d = u(16, 26), u(15, 24)
+    storeys, storey = int(random.integers(11, 24)), u(3.3, 3.9)
+    w, d = u(20, 32), u(18, 28)
     base = u(4.5, 6.5)
     glassy = random.random() < 0.6
     colour = pick(random, CONCRETE + " 5f6f7a 8a9aa3 3f4a52 b9a58f")
@@ -3444,7 +3526,7 @@ def _tower(site: Site) -> None:
             width=2.3,
         )
         site.part(side * w * 0.75, 0, -0.5, w * 0.7, 9.5, d * 0.9, B_WALL, front(hall))
-    site.width, site.depth, site.high = w * 1.15, d, h * u(0.85, 1.0)
+    site.width, site.depth, site.high = w * 1.05, d, h * u(0.72, 0.98)
 
 
 def _classical(site: Site) -> None:
@@ -3831,7 +3913,7 @@ def _surroundings(site: Site, turn: float, reach: float) -> None:
     town = style in (2, 4) or (style in (1, 3) and random.random() < 0.5)
     grass = pick(
         random,
-        ("86ad45 93b851 7aa544", "5f8a34 6d9139 557f35", "8f8f45 7f8a3f a39149")[site.season],
+        ("7f9f4a 8aa655 73984a", "5f7f3a 6b8440 567838", "8f8a48 7f8445 9c8c4e")[site.season],
     )
     asphalt, slab = (
         pick(random, "5a5b5e 66666a 4f5256 77736e"),
@@ -4018,6 +4100,8 @@ def _building(seed: int, number: int, size: int) -> dict[str, Any]:
     eye = random.uniform(1.5, 2.4) if random.random() < 0.7 else random.uniform(3, 7)
     fill = random.uniform(0.74, 1.08)
     shift = random.uniform(0.42, 0.66) * tangent
+    if site.high < 11:
+        eye = min(eye, 1.5 + 0.12 * site.high)
     far = max(
         across / (2 * tangent * fill),
         (site.high - eye) / ((tangent + shift) * random.uniform(0.8, 0.98)),
@@ -4037,7 +4121,7 @@ def _building(seed: int, number: int, size: int) -> dict[str, Any]:
     )
     image = _light_building(site, view, weather, random)
     side = view.side
-    label = np.where(view.which.ravel() < 0, 0, view.label)
+    label = np.where(view.which.ravel() < 0, view.behind, view.label)
     return {
         "images": tone(image.reshape(side, side, 3), size),
         "maps": vote(label, size, len(BUILDINGS_MAP)),
@@ -4048,6 +4132,33 @@ def _building(seed: int, number: int, size: int) -> dict[str, Any]:
         "camera": (turn, eye, fov, far),
         "sun": weather.towards,
     }
+
+
+def _horizon(site: Site, a: Floats, e: Floats) -> tuple[Floats, NDArray[Any], Floats]:
+    "What stands far behind: colour, label (0 where there is sky) and light of its own."
+    random = site.random
+    number, town = site.number(), site.style in (2, 4) or random.random() < 0.3
+    high = random.uniform(0.03, 0.09)
+    glow = np.zeros((*a.shape, 3), F32)
+    if town:
+        column = np.floor(a / 0.075 + number % 13)
+        top = high * (0.5 + 1.3 * cells(column, 0 * column, number))
+        there = e < top
+        own = cells(column, 0 * column, number + 1)
+        window = (np.mod(a, 0.0125) > 0.005) & (np.mod(e, 0.0125) > 0.006)
+        lit = window & (cells(np.floor(a / 0.0125), np.floor(e / 0.0125), number) < 0.35)
+        colour = blend(linear("b5a898"), linear("8f8f98"), own)
+        colour = colour * np.where(window, F32(0.6), F32(1))[..., None]
+        if site.dark:
+            glow = lit[..., None] * linear("ffc977") * 0.35
+        return colour, np.where(there, B_WALL, 0).astype(np.uint8), glow * there[..., None]
+    n = noise(a * 70 + number % 241, 0 * a, "rough") + 1.3 * noise(a * 30 + number % 113, 0 * a)
+    there = e < high * (0.75 + 0.2 * n) * 0.8
+    leaf = noise(a * 260, e * 260 + number % 53, "rough")
+    season = LEAVES[site.season].split()
+    colour = linear(season[number % 3]) * 0.7 + linear("3f5a35") * 0.3
+    colour = colour * np.exp(0.22 * leaf)[..., None]
+    return colour, np.where(there, B_TREE, 0).astype(np.uint8), glow
 
 
 def _light_building(
@@ -4101,7 +4212,13 @@ def _light_building(
     haze = 1 - np.exp(-np.where(there, np.maximum(depth - 40, 0), 0) / F32(900))
     image = blend(image, weather.low, haze)
     x, y, z = view.rays
-    sky = weather.sky(x / z, y / z).reshape(-1, 3)
+    a, e = x / z, y / z
+    sky = weather.sky(a, e)
+    behind = _horizon(site, a, e)  # trees or roofs far away
+    tint, view.behind = behind[0], behind[1].ravel()
+    lit = weather.fill * 0.6 + weather.sun * 0.16
+    far = blend(tint * lit, weather.low, np.full(a.shape, 0.42, F32)) + behind[2]
+    sky = np.where((behind[1] > 0)[..., None], far, sky).reshape(-1, 3)
     image = np.where(there[:, None], image, sky)
     grey = float(np.minimum(image[there], 1.5).mean(dtype=np.float64))
     goal = (0.33, 0.3, 0.24, 0.1)[light]
