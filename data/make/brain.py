@@ -46,9 +46,10 @@ def volumes() -> tuple[Array, Array, Array, Array]:
     try:
         from nilearn import datasets, image
     except ImportError as error:
-        raise ValueError(
+        raise ImportError(
             "brain slices come with the package nilearn, which is not installed; "
-            'get it with pip install "ganbook[medical]"'
+            'get it with pip install "ganbook[medical]"',
+            name="nilearn",
         ) from error
     whole = datasets.load_mni152_template(resolution=1)
     tissue = [datasets.load_mni152_gm_template(resolution=1)]
