@@ -96,7 +96,7 @@ def from_array(array:ArrayLike,       # (N, H, W), (N, H, W, C) or (N, C, H, W),
     images = torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
     return images.sub_(black).div_((white - black) / 2).sub_(1).clamp_(-1, 1)
 
-# %% ../nbs/01_images.ipynb #0cc79032
+# %% ../nbs/01_images.ipynb #d8601961
 def to_array(images:Tensor,  # (n, c, h, w) or (c, h, w) in [-1, 1]
              bits:int=8,     # 8 or 16
             )->NDArray[Any]: # channels last, uint8 or uint16
@@ -108,9 +108,9 @@ def to_array(images:Tensor,  # (n, c, h, w) or (c, h, w) in [-1, 1]
         if not (low >= -1.001 and high <= 1.001):
             raise ValueError(f"pixels run from {low:.4g} to {high:.4g} where [-1, 1] is wanted; "
                              "end the generator in tanh, or clamp them first")
-    pixels = images.clamp(-1, 1).double().add(1).mul((2 ** bits - 1) / 2).round()
-    pixels = pixels.movedim(-3, -1).contiguous()
-    return pixels.numpy().astype(np.uint8 if bits == 8 else np.uint16)
+    pixels = images.clamp(-1, 1).double().add_(1).mul_((2 ** bits - 1) / 2).round_()
+    whole = pixels.to(torch.uint8 if bits == 8 else torch.int32).movedim(-3, -1).contiguous()
+    return whole.numpy().astype(np.uint8 if bits == 8 else np.uint16)
 
 # %% ../nbs/01_images.ipynb #f04a86d8
 def _tile(images:Tensor, columns:int|None, padding:int, scale:int, bits:int)->NDArray[Any]:
