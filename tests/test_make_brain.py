@@ -44,6 +44,8 @@ def test_the_order_is_the_seeds_and_counts_are_prefixes(slices):
         assert (array == slices[name][:20]).all(), name
     other = brain.make_brain(1, 20)
     assert (other["position"] != again["position"]).any()
+    small = brain.make_brain(0, size=32)
+    assert (small["position"] == slices["position"]).all()
     with pytest.raises(ValueError, match="ask for fewer"):
         brain.make_brain(0, 10_000)
 

@@ -28,7 +28,7 @@ Array = NDArray[Any]
 BRAIN_CLASSES = ("axial", "coronal", "sagittal")
 FIELD = 192.0  # mm, side of every picture
 SLAB = 10.0  # mm, thickness of a group
-LEAST = 0.12  # share of the picture that brain must fill
+LEAST = 0.115  # share of the picture that brain must fill
 LICENCE = (
     "Copyright (C) 1993-2009 Louis Collins, McConnell Brain Imaging Centre, Montreal Neurological "
     "Institute, McGill University. Permission to use, copy, modify, and distribute this software "
@@ -102,7 +102,7 @@ def make_brain(seed: int, count: int | None = None, size: int = 64) -> dict[str,
         rows, columns = {0: (2, 1), 1: (2, 0), 2: (1, 0)}[axis]
         middle = tuple(t1.shape[k] - (low[k] + high[k]) / 2 for k in (rows, columns))
         pictures, *tissues = (_square(_turn(v, axis), middle, size) for v in (t1, grey, white))
-        share = (pictures > 0.1).mean((1, 2))
+        share = (_turn(t1, axis) > 0.1).sum((1, 2)) / FIELD**2  # the same slices at any size
         chosen = np.flatnonzero(share >= LEAST)
         position = origin[axis] + np.arange(len(pictures))
         slab = np.floor(position / SLAB).astype(np.int64)
