@@ -874,9 +874,10 @@ def _heights(s: Patient, random: np.random.Generator) -> Array:
         far = [abs(z - v.centre[2]) / (v.radius * v.axes[2]) for v in s.lesions]
         clear = all(v < 0.55 or v > 1.4 for v in far)
         # the tip of a dome of the diaphragm looks like a mass in one slice alone
-        clear &= all(not -4 < s.p[dome] - z < 18 for dome in ("dome_right", "dome_left"))
-        apart = all(abs(z - v) >= 1.6 * THICKNESS for v in heights)
-        if (clear and apart) or random.uniform() < 0.01:  # where there is no room at all
+        domes = any(-4 < s.p[dome] - z < 18 for dome in ("dome_right", "dome_left"))
+        apart = min((abs(z - v) for v in heights), default=np.inf)
+        room = apart > 1.6 * THICKNESS and not domes
+        if clear and (room or (apart > 2 and random.uniform() < 0.02)):  # or room is scarce
             heights.append(z)
     return np.array(heights)
 
