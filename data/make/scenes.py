@@ -48,10 +48,13 @@ ROOMS_WALL = ("paint", "stripes", "pattern", "panelling", "bricks", "tiles")
 # ---------------------------------------------------------------------------------------------
 
 
+@cache
 def linear(colour: str) -> Floats:
     "Light of a colour written as six hexadecimal digits."
     rgb = np.array([int(colour[k : k + 2], 16) for k in (0, 2, 4)], F32) / 255
-    return (rgb**2.2).astype(F32)
+    light = (rgb**2.2).astype(F32)
+    light.flags.writeable = False
+    return light
 
 
 def pick(random: np.random.Generator, colours: str, spread: float = 0.06) -> Floats:
@@ -126,8 +129,23 @@ def smooth(x: Floats, low: float, high: float) -> Floats:
 
 
 def blend(a: Any, b: Any, share: Floats) -> Floats:
-    "From colour a to colour b as share goes from 0 to 1; a leading axis of pixels."
-    return a + (b - a) * share[..., None]
+    "From colour a to colour b as share goes from 0 to 1; colour by colour, which is quicker."
+    out = np.empty((*share.shape, 3), F32)
+    for k in range(3):
+        np.multiply(b[..., k] - a[..., k], share, out=out[..., k])
+        out[..., k] += a[..., k]
+    return out
+
+
+def lit_by(colour: Floats, lights: list[tuple[Floats, Floats]]) -> Floats:
+    "Colours of surfaces under lights, each an amount for every point and a colour."
+    out = np.empty_like(colour)
+    for k in range(3):
+        total = lights[0][0] * lights[0][1][k]
+        for amount, tint in lights[1:]:
+            total += amount * tint[k]
+        np.multiply(colour[..., k], total, out=out[..., k])
+    return out
 
 
 def tone(light: Floats, side: int) -> NDArray[np.uint8]:
@@ -212,14 +230,6 @@ class Solid:
             return x, y, z
         cos, sin = F32(math.cos(self.turn)), F32(math.sin(self.turn))
         return x * cos - z * sin, y, x * sin + z * cos
-
-    def corners(self, margin: float = 0.0) -> Floats:
-        "The eight corners of the box around it, in the world."
-        signs = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], F32)
-        p = signs * (np.array(self.half, F32) + margin)
-        cos, sin = math.cos(self.turn), math.sin(self.turn)
-        x, z = p[:, 0] * cos + p[:, 2] * sin, -p[:, 0] * sin + p[:, 2] * cos
-        return np.stack([x, p[:, 1], z], 1) + np.array(self.centre, F32)
 
     def hit(self, o: Any, d: Any) -> Floats:
         "Distance along rays (own axes) to the first meeting, infinity where they miss."
@@ -343,24 +353,39 @@ class Camera(NamedTuple):
         cos, sin = F32(math.cos(self.yaw)), F32(math.sin(self.yaw))
         return [np.ascontiguousarray(a) for a in (sx * cos + z * sin, y, -sx * sin + z * cos)]
 
-    def window(self, corners: Floats, side: int) -> tuple[slice, slice] | None:
-        "Rows and columns that hold these points, None if they are all out of sight."
-        p = corners - np.array(self.place, F32)
-        cos, sin = math.cos(self.yaw), math.sin(self.yaw)
-        x, z = p[:, 0] * cos - p[:, 2] * sin, p[:, 0] * sin + p[:, 2] * cos
-        cos, sin = math.cos(self.pitch), math.sin(self.pitch)
-        y, z = p[:, 1] * cos + z * sin, z * cos - p[:, 1] * sin
-        if z.max() < 0.02:
-            return None
-        if z.min() < 0.02:
-            return slice(0, side), slice(0, side)
-        column = (x / z / self.tangent + 1) / 2 * side
-        row = (1 - (y / z - self.shift) / self.tangent) / 2 * side
-        top, bottom = max(int(row.min()) - 1, 0), min(int(row.max()) + 2, side)
-        left, right = max(int(column.min()) - 1, 0), min(int(column.max()) + 2, side)
-        if top >= bottom or left >= right:
-            return None
-        return slice(top, bottom), slice(left, right)
+    def windows(
+        self, solids: list[Solid], side: int, margin: float = 0.0
+    ) -> list[tuple[slice, slice] | None]:
+        "Rows and columns that hold each solid; None for what is out of sight."
+        signs = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], F32)
+        half = np.array([s.half for s in solids])[:, None] + margin
+        turn = np.array([s.turn for s in solids])[:, None]
+        p = signs * half
+        cos, sin = np.cos(turn), np.sin(turn)
+        x, y, z = p[..., 0] * cos + p[..., 2] * sin, p[..., 1], p[..., 2] * cos - p[..., 0] * sin
+        shift = np.array([s.centre for s in solids]) - self.place
+        x, y, z = x + shift[:, :1], y + shift[:, 1:2], z + shift[:, 2:]
+        c, s = math.cos(self.yaw), math.sin(self.yaw)
+        x, z = x * c - z * s, x * s + z * c
+        c, s = math.cos(self.pitch), math.sin(self.pitch)
+        y, z = y * c + z * s, z * c - y * s
+        near = np.maximum(z, 0.02)
+        column = (x / near / self.tangent + 1) / 2 * side
+        row = (1 - (y / near - self.shift) / self.tangent) / 2 * side
+        whole = z.min(1) < 0.02
+        found: list[tuple[slice, slice] | None] = []
+        edges = (row.min(1) - 1, row.max(1) + 2, column.min(1) - 1, column.max(1) + 2)
+        top, bottom, left, right = (np.clip(e, 0, side).astype(int).tolist() for e in edges)
+        for k in range(len(solids)):
+            if z[k].max() < 0.02:
+                found.append(None)
+            elif whole[k]:
+                found.append((slice(0, side), slice(0, side)))
+            elif top[k] >= bottom[k] or left[k] >= right[k]:
+                found.append(None)
+            else:
+                found.append((slice(top[k], bottom[k]), slice(left[k], right[k])))
+        return found
 
 
 class View:
@@ -373,12 +398,13 @@ class View:
         self.rays = camera.rays(self.side)
         shape = (self.side, self.side)
         self.depth, self.which = np.full(shape, np.inf, F32), np.full(shape, -1, np.int16)
+        parts = camera.windows(solids, self.side)
         for k, solid in enumerate(solids):
-            self._meet(k, solid)
+            self._meet(k, solid, parts[k])
         if not glance:
             self.shade()
 
-    def _meet(self, k: int, solid: Solid) -> None:
+    def _meet(self, k: int, solid: Solid, part: tuple[slice, slice] | None) -> None:
         o = solid.local(*(F32(c) for c in self.camera.place))
         if solid.kind == "shell":
             d = solid.local(*self.rays, point=False)
@@ -388,7 +414,6 @@ class View:
                 far = np.minimum(far, -o[i] * inverse + np.abs(F32(solid.half[i]) * inverse))
             self.depth, self.which = far, np.full_like(self.which, k)
             return
-        part = self.camera.window(solid.corners(), self.side)
         if part is None:
             return
         d = solid.local(*(r[part] for r in self.rays), point=False)
@@ -449,10 +474,11 @@ class View:
         left = np.ones((self.side, self.side), F32)
         place = [p.reshape(self.side, self.side) for p in self.place]
         normal = self.normal.reshape(3, self.side, self.side)
+        parts = self.camera.windows(self.solids, self.side, 2 * radius)
         for k, solid in enumerate(self.solids):
             if solid.kind == "shell" or solid.contact <= 0:
                 continue
-            part = self.camera.window(solid.corners(2 * radius), self.side)
+            part = parts[k]
             if part is None:
                 continue
             x, y, z = solid.local(*(p[part] for p in place))
@@ -1711,16 +1737,16 @@ def _shell(room: Room, wall: int, floor: int) -> Solid:
     period, dado = random.uniform(0.18, 0.4), random.uniform(0.8, 1.1)
     half = (room.width / 2, room.height / 2, (room.depth + 2.5) / 2)
     if wall == 5:
-        size = random.choice([0.15, 0.2, 0.3])
+        size = float(random.choice([0.15, 0.2, 0.3]))
         cover = tiles(
             pick(random, TILES + " 9fc0c4 a7c4b0 c4b7d0 7f9fb5 d9a9a0"),
             pick(random, TILES),
             linear("f0efec"),
             n,
             size,
-            size * random.choice([0.5, 1.0]),
+            size * float(random.choice([0.5, 1.0])),
         )
-        reach = random.choice([room.height, dado + 0.3, 2.0])
+        reach = float(random.choice([room.height, dado + 0.3, 2.0]))
     elif wall == 4:
         cover = bricks(
             pick(random, "a5573f 8f4a38 b8775c d8cfc4 9a6a55 b5ada2"), linear("c9bfae"), n
@@ -1794,10 +1820,8 @@ def _shell(room: Room, wall: int, floor: int) -> Solid:
     return Solid("shell", (0, half[1], half[2] - 2.5), half, WALL, material)
 
 
-def _room(seed: int, number: int, size: int) -> dict[str, Any]:
-    "One room."
-    random = np.random.default_rng([seed, 11, number])
-    kind, light = int(random.integers(5)), int(random.choice(4, p=[0.36, 0.24, 0.18, 0.22]))
+def _furnish(random: np.random.Generator, kind: int, light: int) -> tuple[Room, int, int, bool]:
+    "A room with its furniture, coverings and lamps."
     room = Room(random, kind)
     floor, wall = int(random.choice(5, p=FLOORS[kind])), int(random.choice(6, p=WALLS[kind]))
     room.solids.append(_shell(room, wall, floor))
@@ -1807,16 +1831,27 @@ def _room(seed: int, number: int, size: int) -> dict[str, Any]:
     if random.random() < 0.75:
         _door(room)
     if random.random() < 0.5 and kind in (0, 1, 3):
-        _ceiling_lamp(
-            room,
-            random.uniform(-0.4, 0.4),
-            room.depth * random.uniform(0.45, 0.65),
-            lit,
-            random.uniform(0.25, 0.6),
-        )
+        x, z = random.uniform(-0.4, 0.4), room.depth * random.uniform(0.45, 0.65)
+        _ceiling_lamp(room, x, z, lit, random.uniform(0.25, 0.6))
     if lit and not room.lamps:
         room.lamps.append((0.0, room.height - 0.3, room.depth * 0.5, 1.0))
-    camera = _aim(room)
+    return room, floor, wall, lit
+
+
+def _room(seed: int, number: int, size: int) -> dict[str, Any]:
+    "One room."
+    random = np.random.default_rng([seed, 11, number])
+    kind, light = int(random.integers(5)), int(random.choice(4, p=[0.36, 0.24, 0.18, 0.22]))
+    found = None
+    for _ in range(6):  # until what makes the room fits in and is seen
+        room, floor, wall, lit = _furnish(random, kind, light)
+        aimed = _aim(room)
+        if aimed and (found is None or aimed[1] > found[1]):
+            found = (*aimed, room, floor, wall, lit)
+        if found and found[1] > 0.7:
+            break
+    assert found is not None
+    camera, _, room, floor, wall, lit = found
     view = View(room.solids, camera, size)
     image = _light_room(room, view, light, lit, random)
     side = view.side
@@ -1836,12 +1871,14 @@ def _room(seed: int, number: int, size: int) -> dict[str, Any]:
     }
 
 
-def _aim(room: Room) -> Camera:
-    "Look at what makes the room what it is; of a few tries the one that shows most of it."
+def _aim(room: Room) -> tuple[Camera, float] | None:
+    "Look at what makes the room what it is: the best of a few tries, and how much shows."
     random, u = room.random, room.random.uniform
     wanted = ((BED,), (SEAT,), (CABINET, TABLE), (BATH,), (TABLE, SEAT))[room.kind]
     goal = (0.13, 0.11, 0.2, 0.1, 0.13)[room.kind]
     keys = [s for s in room.solids if s.label in wanted and s.kind != "shell"]
+    if not keys:
+        return None
     weights = np.array([s.half[0] * s.half[1] * s.half[2] for s in keys]) + 1e-4
     spots = np.array([s.centre for s in keys])
     middle = (spots * weights[:, None]).sum(0) / weights.sum()
@@ -1871,7 +1908,7 @@ def _aim(room: Room) -> Camera:
         if share > goal:
             break
     assert found is not None
-    return found
+    return found, most / goal
 
 
 def _light_room(
@@ -1900,14 +1937,19 @@ def _light_room(
     level = (0.32, 0.36, 0.24, 0.05)[light] + (0.14 if lit else 0)
     tint = blend(day[None], warm, np.full(1, 0.75 if lit and light == 3 else 0.35 * lit, F32))[0]
     up = normal[1]
-    ambient = (0.85 + 0.25 * up)[:, None] * tint * level
-    ambient = ambient * np.where((up < -0.3)[:, None], bounce, 1) * (near * shade)[:, None]
-    total = ambient.astype(F32)
+    closed = near * shade
+    ambient = (0.85 + 0.25 * up) * closed * F32(level)
+    below = up < -0.3  # sees the floor
+    lights = [
+        (np.where(below, F32(0), ambient), tint.astype(F32)),
+        (np.where(below, ambient, F32(0)), (tint * bounce).astype(F32)),
+    ]
     a, b = view.pattern()
     strength = (3.4, 3.0, 1.9, 0.12)[light]
+    by_day, by_lamp = np.zeros_like(near), np.zeros_like(near)
     largest = max(room.windows, key=lambda w: w[4] * w[5])[:3] if room.windows else None
     first = True
-    soft = 0.45 + 0.55 * near * shade
+    soft = 0.45 + 0.55 * closed
     for x, y, z, turn, w, h in room.windows:
         cos, sin = math.cos(turn), math.sin(turn)
         out = (sin, cos)  # of the window's normal, in x and z
@@ -1924,7 +1966,7 @@ def _light_room(
         if light != 3 and (x, y, z) == largest:
             at = np.flatnonzero(gain > 0.015)
             gain[at[view.blocked(at, [c[at] for c in to], 1.0)]] *= 0.12
-        total += (gain * soft * F32(strength * 0.55))[:, None] * day
+        by_day += gain * F32(strength * 0.55)
     for x, y, z, power in room.lamps[:2]:
         to = [
             F32(x) + F32(0.12) * a - place[0],
@@ -1938,7 +1980,10 @@ def _light_room(
             at = np.flatnonzero(gain > 0.02)
             gain[at[view.blocked(at, [c[at] for c in to], 0.97)]] *= 0.2
             first = False
-        total += (gain * soft * F32(1.9 if light == 3 else 0.8))[:, None] * warm
+        by_lamp += gain * F32(1.9 if light == 3 else 0.8)
+    lights.append((by_day * soft, day))
+    if lit:
+        lights.append((by_lamp * soft, warm))
     if light in (0, 2) and room.windows:
         sun = linear("fff3dc") * 5.5 if light == 0 else linear("ffa95c") * 4.5
         x, y, z, turn, w, h = room.windows[0]
@@ -1973,14 +2018,12 @@ def _light_room(
             clear = ~view.blocked(at, [s[at] for s in sun_at], np.inf)
             gain = np.zeros_like(faced)
             gain[at] = faced[at] * clear
-            total += gain[:, None] * sun
-            bright = gain.mean() * 1.5
-            total += bright * (near * shade)[:, None] * sun
-    image = view.colour * total
+            lights.append((gain + gain.mean() * F32(1.5) * closed, sun))
+    image = lit_by(view.colour, lights)
     # a trace of the windows on what shines
     shine = view.gloss * np.clip(normal[1], 0, 1)
-    image += (shine * (total @ np.full(3, 1 / 3, F32)) * 0.25)[:, None] * day
-    image += view.glow
+    total = sum(amount * tint.mean() for amount, tint in lights)
+    image += view.glow + lit_by(np.ones_like(image), [(shine * total * F32(0.25), day)])
     grey = np.minimum(image, 1.5).mean(dtype=np.float64)
     goal = (0.30, 0.27, 0.23, 0.15)[light]
     gain = F32(np.clip((goal / grey) ** 0.75, 0.4, 2.5))
@@ -2131,7 +2174,9 @@ class Land:
         near = np.linspace(3, 45, 24, dtype=F32)
         x = np.linspace(-0.5, 0.5, 9, dtype=F32)[:, None] * near * F32(self.tangent)
         ground = self.height(x, np.broadcast_to(near, x.shape))
-        self.eye = max(float(ground.max()), self.water) + u(2.2, 4.5) + random.choice([0, u(2, 14)])
+        self.eye = (
+            max(float(ground.max()), self.water) + u(2.2, 4.5) + float(random.choice([0, u(2, 14)]))
+        )
         self.trees = self._plant(random)
         self.house = self._build(random)
 
@@ -2351,7 +2396,7 @@ class Weather:
         tint = blend(
             dark[None, None],
             light,
-            np.clip(0.62 + 0.5 * (lit - n) + 0.25 * (n - self.cover), 0, 1) * 1.0,
+            np.clip(0.62 + 0.5 * (lit - n) + 0.25 * (n - max(self.cover, 0.0)), 0, 1) * 1.0,
         )
         return blend(out, tint, np.clip(cloud * 0.94, 0, 1))
 
@@ -2691,10 +2736,8 @@ def _render(
             du = (columns[:, left:right] - F32(middle)) / F32(reach)
             dv = (rows[top:bottom] - F32(foot)) / F32(reach * flatten + 1)
             shade[top:bottom, left:right] *= 1 - 0.6 * np.exp(-(du * du + dv * dv) * 1.5)
-    light = (faced * shade * sunny)[..., None] * weather.sun + (shade * (0.72 + 0.28 / length))[
-        ..., None
-    ] * weather.fill
-    image = colour * light
+    amount = shade * (0.72 + 0.28 / length)
+    image = lit_by(colour, [(faced * shade * sunny, weather.sun), (amount, weather.fill)])
     haze = weather.low if weather.light != 1 else weather.low * 0.6 + weather.top * 0.5
     image = blend(image, haze, 1 - np.exp(-((z / F32(weather.mist)) ** F32(1.1))))
     sky = weather.sky(m["a"], m["e"])
@@ -3906,7 +3949,7 @@ def _villa(site: Site) -> None:
     )
 
 
-def _surroundings(site: Site, turn: float, reach: float) -> None:
+def _surroundings(site: Site, turn: float, reach: float, far: float) -> None:
     "Ground, street, neighbours, trees and bushes."
     random, u = site.random, site.random.uniform
     n, style = site.number(), site.style
@@ -3995,9 +4038,9 @@ def _surroundings(site: Site, turn: float, reach: float) -> None:
         if behind:
             z = site.depth / 2 + u(3, 12)
         else:
-            z = z0 - u(0.8, max(1.0, z0 - street - 0.3))
-            if abs(x) < site.width * 0.32 and random.random() < 0.7:
-                x = math.copysign(site.width * u(0.4, 0.7), x)
+            z = z0 - u(0.8, float(np.clip(z0 - street - 0.3, 1.0, 0.35 * (far + z0))))
+            if abs(x) < site.width * 0.36 and random.random() < 0.85:
+                x = math.copysign(site.width * u(0.38, 0.7), x)
         _tree(site, x, z, u(4.0, 9.0) * (1.25 if behind else 0.85), leaves, stem)
     for _ in range(int(random.poisson(2.6 * dense))):
         x = u(-0.55, 0.55) * site.width
@@ -4098,8 +4141,8 @@ def _building(seed: int, number: int, size: int) -> dict[str, Any]:
     tangent = math.tan(math.radians(fov / 2))
     across = site.width * math.cos(turn) + site.depth * abs(math.sin(turn))
     eye = random.uniform(1.5, 2.4) if random.random() < 0.7 else random.uniform(3, 7)
-    fill = random.uniform(0.74, 1.08)
-    shift = random.uniform(0.42, 0.66) * tangent
+    fill = random.uniform(0.92, 1.25) if style in (0, 5) else random.uniform(0.84, 1.12)
+    shift = random.uniform(0.3, 0.6) * tangent
     if site.high < 11:
         eye = min(eye, 1.5 + 0.12 * site.high)
     far = max(
@@ -4108,7 +4151,7 @@ def _building(seed: int, number: int, size: int) -> dict[str, Any]:
         eye / (tangent - shift) * 1.15,
     )
     far += site.depth / 2 * math.cos(turn)
-    _surroundings(site, turn, across * 0.8)
+    _surroundings(site, turn, across * 0.8, far)
     solids = site.around + [p.moved(0, 0, 0, -turn) for p in site.parts]
     camera = Camera((random.normal(0, 0.05) * across, eye, -far), 0.0, 0.0, tangent, shift)
     view = View(solids, camera, size)
@@ -4186,27 +4229,23 @@ def _light_building(
     if not strong:
         faced = faced * 0.35 + 0.2
     lit = np.maximum(faced, 0) * clear
-    bounce = 0.18 * weather.sun * (0.5 - 0.5 * up)[:, None] * max(weather.towards[1], 0.1)
-    total = (
-        lit[:, None] * weather.sun
-        + ((0.72 + 0.4 * up) * near)[:, None] * weather.fill
-        + bounce * near[:, None]
-    )
+    low = F32(0.18 * max(weather.towards[1], 0.1))
+    lights = [
+        (lit + low * (0.5 - 0.5 * up) * near, weather.sun),
+        ((0.72 + 0.4 * up) * near, weather.fill),
+    ]
     if site.dark:  # street lamps
         height = np.maximum(view.place[1], 0)
         spill = np.exp(-height / 4.5) * (
             0.55 + 0.45 * np.cos(view.place[0] * F32(0.7) + F32(random.uniform(0, 6)))
         )
         power = 0.5 if light == 3 else 0.18
-        total = total + (spill * near * power)[:, None] * linear("ffc98a")
-    image = view.colour * total
+        lights.append((spill * near * F32(power), linear("ffc98a")))
+    image = lit_by(view.colour, lights)
     # glass gives back the sky
-    gloss = (view.gloss * (0.5 + 0.5 * np.clip(-normal[2], 0, 1)))[:, None]
-    image += (
-        gloss
-        * np.where(view.glow.max(1, keepdims=True) > 0, F32(0), F32(0.16))
-        * (weather.low * 0.8 + weather.top * 0.4)
-    )
+    gloss = view.gloss * (0.5 + 0.5 * np.clip(-normal[2], 0, 1)) * (view.glow[:, 0] <= 0)
+    above = (weather.low * 0.8 + weather.top * 0.4).astype(F32)
+    image += lit_by(np.ones_like(image), [(gloss * F32(0.16), above)])
     image += view.glow * (1.0 if light == 3 else 0.85)
     depth = view.depth.ravel()
     haze = 1 - np.exp(-np.where(there, np.maximum(depth - 40, 0), 0) / F32(900))
