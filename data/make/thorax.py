@@ -789,25 +789,22 @@ def geometry(size: int) -> tuple[Any, Any, int, int]:
 
     def spread(side: int, weight: float) -> Any:
         middle = (np.arange(side) - (side - 1) / 2) * (FIELD / side)
-        x, y = np.meshgrid(middle, middle)
-        round_ = np.hypot(x, y).ravel() <= FIELD / 2
-        pixel = np.flatnonzero(round_)
-        place = x.ravel()[pixel, None] * np.cos(angles) + y.ravel()[pixel, None] * np.sin(angles)
-        place = place / width + (cells - 1) / 2  # (pixels, views), in cells
-        left = np.floor(place).astype(np.int32)
-        share = place - left
-        rows, columns, values = [], [], []
-        for step, part in ((0, 1 - share), (1, share)):
-            cell = left + step
+        x, y = (v.ravel() for v in np.meshgrid(middle, middle))
+        pixel = np.flatnonzero(np.hypot(x, y) <= FIELD / 2)
+        x, y = x[pixel], y[pixel]
+        blocks = []  # a view each: cells x pixels
+        for angle in angles:
+            place = (x * np.cos(angle) + y * np.sin(angle)) / width + (cells - 1) / 2
+            left = np.floor(place).astype(np.int32)
+            share = place - left
+            cell = np.concatenate([left, left + 1])
+            value = (np.concatenate([1 - share, share]) * weight).astype(np.float32)
             keep = (cell >= 0) & (cell < cells)
-            ray = np.arange(views, dtype=np.int32) * cells + cell
-            rows.append(ray[keep])
-            columns.append(np.broadcast_to(pixel[:, None].astype(np.int32), keep.shape)[keep])
-            values.append((part[keep] * weight).astype(np.float32))
-        entry = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-        return sparse.coo_matrix(entry, shape=(views * cells, side * side), dtype=np.float32)
+            entry = (value[keep], (cell[keep], np.tile(pixel, 2)[keep]))
+            blocks.append(sparse.csr_matrix(entry, shape=(cells, side * side)))
+        return sparse.vstack(blocks, format="csr")
 
-    project = spread(2 * size, (FIELD / (2 * size)) ** 2 / width).tocsr()
+    project = spread(2 * size, (FIELD / (2 * size)) ** 2 / width)
     back = spread(size, np.pi / views).T.tocsr()
     return project, back, views, cells
 
