@@ -6,7 +6,7 @@
 __all__ = ['LAYOUTS', 'PICTURES', 'ImageError', 'layout_of', 'from_array', 'to_array', 'grid', 'show', 'panels', 'swap_channels',
            'to_channels', 'resize', 'windowed', 'is_picture', 'read', 'read_image', 'read_array', 'write_image']
 
-# %% ../nbs/01_images.ipynb #571ba636
+# %% ../nbs/01_images.ipynb #25e20408
 import codecs
 import importlib
 import math
@@ -14,7 +14,8 @@ import os
 import re
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -85,7 +86,7 @@ def _stack(array:NDArray[Any], layout:str|None)->NDArray[Any]:
     raise ImageError(f"{array.shape[1]} channels met where 1, 3 or 4 are wanted; "
                      "pick the channels first")
 
-# %% ../nbs/01_images.ipynb #a233ac21
+# %% ../nbs/01_images.ipynb #c4cbb9bb
 def from_array(array:ArrayLike,       # (N, H, W), (N, H, W, C) or (N, C, H, W), C in 1, 3, 4
                layout:str|None=None,  # "NHW", "NHWC" or "NCHW"; None finds out, or refuses
               )->Tensor:              # (n, c, h, w) float32 in [-1, 1]
@@ -93,8 +94,9 @@ def from_array(array:ArrayLike,       # (N, H, W), (N, H, W, C) or (N, C, H, W),
     first of [0, 1], [-1, 1], [0, 255] that holds them all (to 1e-4); other integers in 0-255."""
     array = _stack(np.asarray(array), layout)
     black, white = _range(array)
-    images = torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
-    return images.sub_(black).div_((white - black) / 2).sub_(1).clamp_(-1, 1)
+    images = torch.from_numpy(np.ascontiguousarray(array).astype(np.float32))
+    if black: images.sub_(black)
+    return images.div_((white - black) / 2).sub_(1).clamp_(-1, 1)
 
 # %% ../nbs/01_images.ipynb #d8601961
 def to_array(images:Tensor,  # (n, c, h, w) or (c, h, w) in [-1, 1]
@@ -266,9 +268,9 @@ def _note(image:Any)->int:
     except Exception: return 1  # a damaged note spoils no picture
     return orientation if orientation in range(1, 9) else 1
 
-# %% ../nbs/01_images.ipynb #d9fd88e1
+# %% ../nbs/01_images.ipynb #293eb6f6
 _DEPTHS = {"PNG": rb"IHDR.{8}(.)", "JPEG2000": rb"\xff\x4f\xff\x51.{38}(.)", "AVIF": rb"av1C..(.)",
-           "PPM": rb"^P[36](?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+(\d+)\s"}
+           "PPM": rb"^P[36]" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3}
 
 def _white(image:Any, file:Any)->int:
     "What white is in a file of which PIL would keep 8 bits only; 255 where PIL keeps all."
@@ -283,7 +285,7 @@ def _white(image:Any, file:Any)->int:
     file.seek(place)
     if not found: return 255
     byte = found[1][0]
-    if form == "PPM": return max(255, int(found[1]))
+    if form == "PPM": return max(255, int(found[3]))
     if form == "AVIF": return 4095 if byte & 32 else 1023 if byte & 64 else 255
     return int(max(255, 2 ** (byte if form == "PNG" else byte % 128 + 1) - 1))
 
@@ -315,9 +317,18 @@ def _pil_array(image:Any)->NDArray[Any]:
     mode = "RGBA" if clear else "L" if image.mode in ("1", "L") else "RGB"
     return np.asarray(image if image.mode == mode else image.convert(mode))
 
-# %% ../nbs/01_images.ipynb #92a5090e
+# %% ../nbs/01_images.ipynb #636fa510
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
-_CEILING = threading.Lock()
+_LOCK = threading.Lock()
+
+@contextmanager
+def _ceiling(pixels:int|None)->Iterator[None]:
+    "PIL's own limit, which is global, for a while; None: no limit."
+    from PIL import Image
+    with _LOCK:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, pixels
+        try: yield
+        finally: Image.MAX_IMAGE_PIXELS = before
 
 def _allow(max_pixels:int, *sides:int)->None:
     "Refuse a header that claims more pixels than allowed, before anything is unpacked."
@@ -325,18 +336,24 @@ def _allow(max_pixels:int, *sides:int)->None:
         raise ImageError(f"its header claims {' x '.join(map(str, sides))} pixels where "
                          f"{max_pixels} are allowed; raise max_pixels if you trust the file")
 
+# %% ../nbs/01_images.ipynb #6075f189
 def _open(file:Any, max_pixels:int)->Any:
     "A PIL image, not yet unpacked, of a known format and an acceptable size."
     from PIL import Image
     Image.init()
-    with _CEILING:
-        ceiling, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try: image = Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
-        finally: Image.MAX_IMAGE_PIXELS = ceiling
+    with _ceiling(None):
+        image = Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
     _allow(max_pixels, image.height, image.width)
     return image
 
-# %% ../nbs/01_images.ipynb #b04d5ea7
+def _unpack(image:Any, max_pixels:int)->None:
+    "Load a picture; only one that is too large for PIL's limit has to wait for its turn."
+    from PIL import Image
+    with _LOCK: ceiling = Image.MAX_IMAGE_PIXELS or math.inf
+    with _ceiling(max_pixels) if image.width * image.height > ceiling else nullcontext():
+        image.load()
+
+# %% ../nbs/01_images.ipynb #e2498d58
 def _pages(image:Any, max_pixels:int)->list[int]:
     "Which pages are pictures: not a TIFF's thumbnails and masks, and of a camera's MPO the first."
     count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
@@ -349,7 +366,6 @@ def _pages(image:Any, max_pixels:int)->list[int]:
     image.seek(0)
     return [page for page, kind in enumerate(kinds) if not kind & 5] or [0]
 
-# %% ../nbs/01_images.ipynb #34ff7d1a
 def _alike(frames:list[NDArray[Any]])->NDArray[Any]:
     "Frames as one array (n, h, w) or (n, h, w, c), of the most channels that any of them has."
     sizes, types = sorted({frame.shape[:2] for frame in frames}), {f.dtype for f in frames}
@@ -364,20 +380,20 @@ def _alike(frames:list[NDArray[Any]])->NDArray[Any]:
     return np.stack([frame if frame.shape[2] == most else
                      np.insert(frame, 3, opaque, axis=2) for frame in frames])
 
-# %% ../nbs/01_images.ipynb #ac6aec88
+# %% ../nbs/01_images.ipynb #61a543aa
 def _decode(path:Path, max_pixels:int, every:bool)->NDArray[Any]:
     "Pixels of a file's first page, or of every one, as (n, h, w) or (n, h, w, c), upright."
     frames = []
     with open(path, "rb") as file, _open(file, max_pixels) as image:
-        pages = _pages(image, max_pixels) if every else [0]
+        with _ceiling(max_pixels): pages = _pages(image, max_pixels) if every else [0]
         for page in pages:
-            if page: image.seek(page)
+            with _ceiling(max_pixels): image.seek(page)
             _allow(max_pixels, len(pages), image.height, image.width)
             white = _white(image, file)
             if white > 255 and len(pages) > 1 and image.format != "TIFF":
                 raise ImageError("its frames of more than 8 bits a channel would be cut to 8; "
                                  "save them apart, as PNG with 16 bits")
-            image.load()
+            _unpack(image, max_pixels)
             array = _pil_array(image) if white == 255 else _deep_array(path, page, white)
             frames.append(_orient(array, _note(image)))
     array, film = _alike(frames), image.format in ("GIF", "WEBP") and len(pages) > 1
@@ -415,7 +431,7 @@ def _wanted(channels:int|None)->None:
     if channels not in (None, 1, 3, 4):
         raise ValueError(f"channels is {channels} where 1, 3, 4 or None is wanted")
 
-# %% ../nbs/01_images.ipynb #e4f5decf
+# %% ../nbs/01_images.ipynb #12ec22b9
 def _promised(file:Any, max_pixels:int)->int:
     "Read a .npy header: the bytes that should follow it, if they are numbers and not too many."
     old = np.lib.format.read_magic(file) == (1, 0)
@@ -423,8 +439,8 @@ def _promised(file:Any, max_pixels:int)->int:
     shape, _, dtype = (kind.read_array_header_1_0 if old else kind.read_array_header_2_0)(file)
     if dtype.hasobject:
         raise ImageError("Python objects are never unpickled; save numbers by numpy.save")
-    channels = len(shape) == 4 and next((c for c in (shape[3], shape[1]) if c in (1, 3, 4)), 1)
-    _allow(max_pixels, math.prod(shape) // (channels or 1))
+    axes = (shape[3], shape[1]) if len(shape) == 4 else ()
+    _allow(max_pixels, math.prod(shape) // next((c for c in axes if c in (1, 3, 4)), 1))
     return math.prod(shape) * dtype.itemsize
 
 def _load(path:Path, max_pixels:int)->NDArray[Any]:
@@ -502,7 +518,7 @@ def _stored(data:Any)->NDArray[Any]:
     colour = (3,) if int(data.SamplesPerPixel) == 3 else ()
     return np.asarray(pixels.reshape(-1, int(data.Rows), int(data.Columns), *colour))
 
-# %% ../nbs/01_images.ipynb #54ffdbef
+# %% ../nbs/01_images.ipynb #c0dd7777
 def _view(data:Any, frame:int)->Any:
     "What a DICOM file says about showing one frame; enhanced files say it for each frame apart."
     view = data.group_dataset(0x0028)
@@ -522,9 +538,12 @@ def _own_window(values:NDArray[Any], view:Any)->Tensor:
         last = table.LUTDescriptor[1] + (table.LUTDescriptor[0] or 2 ** 16) - 1
         shown = apply_voi_lut(np.rint(np.minimum(values, last)).astype(np.int64), view)
         return windowed(shown, 0, 2 ** table.LUTDescriptor[2] - 1)
-    with np.errstate(over="ignore"):
-        black, white = apply_windowing(np.array([-1e30, 1e30]), view)
-        shown = (apply_windowing(values, view) - black) / (white - black)
+    try:
+        with np.errstate(over="ignore"):
+            black, white = apply_windowing(np.array([-1e30, 1e30]), view)
+            shown = (apply_windowing(values, view) - black) / (white - black)
+    except ValueError as error:
+        raise ImageError(f'its window is of no use ({error}); pass window="all" or (low, high)') from error
     return windowed(shown, 0, 1)
 
 # %% ../nbs/01_images.ipynb #0e842df2
@@ -658,7 +677,7 @@ def read(source:str|os.PathLike[str]|NDArray[Any], # picture, film, .npy, .npz, 
                         lambda: _read_file(path, layout, window, axis, max_pixels))
     return images if channels is None else to_channels(images, channels)
 
-# %% ../nbs/01_images.ipynb #4afe0a8d
+# %% ../nbs/01_images.ipynb #918542c0
 def read_image(path:str|os.PathLike[str],  # anything that `read` reads
                channels:int|None=None,     # 1, 3 or 4; None keeps grey 1, colour 3, alpha 4
                max_pixels:int=100_000_000, # files that claim more are refused unread
@@ -673,7 +692,6 @@ def read_image(path:str|os.PathLike[str],  # anything that `read` reads
     image = _guard(path, "save it again as PNG or JPEG, or remove it", first)
     return image if channels is None else to_channels(image, channels)
 
-# %% ../nbs/01_images.ipynb #d5681a9f
 def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or the array itself
                channels:int|None=None,                   # 1, 3 or 4; None keeps what is there
                layout:str|None=None,                     # as in `from_array`
@@ -688,7 +706,7 @@ def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or
                         lambda: from_array(_load(path, max_pixels), layout))
     return images if channels is None else to_channels(images, channels)
 
-# %% ../nbs/01_images.ipynb #526faac3
+# %% ../nbs/01_images.ipynb #76cb8de2
 def _encode(name:str, sheet:NDArray[Any])->bytes:
     "A picture (h, w, c), RGB, as the bytes of a file with this suffix, through OpenCV."
     import cv2
@@ -702,7 +720,6 @@ def _encode(name:str, sheet:NDArray[Any])->bytes:
     if not done: raise ValueError(f"{name!r} cannot be encoded; use .png")
     return bytes(data.tobytes())
 
-# %% ../nbs/01_images.ipynb #d867e212
 def write_image(path:str|os.PathLike[str], # .png, .jpg, .webp, .bmp, .tif; its folder is made
                 images:Tensor,             # (c, h, w), or (n, c, h, w) for a grid, in [-1, 1]
                 bits:int=8,                # 16 for PNG and TIFF only

@@ -215,6 +215,13 @@ def test_windows_of_your_own_are_in_the_files_units(tmp_path):
     assert np.array_equal(((whole.double() + 1) / 2 * 4095).round(), pixels[0])
 
 
+def test_windows_of_no_use_are_refused_unless_another_is_given(tmp_path):
+    path = made(tmp_path, np.array([[0, 50, 100]], np.int16), WindowCenter=50, WindowWidth=0)
+    with pytest.raises(ImageError, match='its window is of no use .*pass window="all"'):
+        read(path)
+    assert read(path, window=(0, 100)).flatten().tolist() == [-1, 0, 1]
+
+
 def test_padding_is_left_out_of_the_extremes(tmp_path):
     pixels = np.array([[-2000, 0, 50, 100]], np.int16)
     path = made(tmp_path, pixels, PixelPaddingValue=-2000)
@@ -420,6 +427,12 @@ def test_the_limit_rises_above_pils_own(tmp_path, monkeypatch):
         assert read(path).shape == (1, 1, 30, 30)
     with pytest.raises(ImageError, match="claims 30 x 30 pixels where 899"):
         read(path, max_pixels=899)
+    frames = [Image.fromarray(noise(30, 30, 3, kind="u1", seed=i)) for i in range(3)]
+    for name in ("film.gif", "film.webp", "film.tif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], disposal=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert read(tmp_path / name).shape[2:] == (30, 30)
     assert Image.MAX_IMAGE_PIXELS == 100
 
 
