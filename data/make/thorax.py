@@ -341,11 +341,15 @@ def draw_patient(seed: int, number: int) -> Patient:
     candidates = random.uniform(low, high, (3000, 3))
     depth = _lungs(s, *candidates.T)
     for k in range(count):
-        radius = between(13, 23)
+        radius = between(14, 24)
         fits = depth > radius * 0.8
         for other in s.lesions:
             fits &= np.linalg.norm(candidates - other.centre, axis=1) > other.radius + radius + 12
-        fits &= (candidates[:, 2] > 0.14 * h) & (candidates[:, 2] < 0.88 * h)
+        fits &= (candidates[:, 2] > 0.14 * h) & (candidates[:, 2] < 0.86 * h)
+        # clear of spine, heart and diaphragm as seen from the front
+        x, _, z = candidates.T
+        fits &= (np.abs(x) > 40 + 0.5 * radius) & (_heart(s, x, p["heart_y"], z) < -0.4 * radius)
+        fits &= z > np.where(x < 0, p["dome_right"], p["dome_left"]) + 0.2 * radius
         if not fits.any():
             continue
         centre = candidates[np.flatnonzero(fits)[0 if k == 0 else -1]]
