@@ -670,18 +670,18 @@ TILES = "e4e0d8 cfd6d6 b8c4c4 d9cbb6 a9a39a 8f9aa0 c9b8a0 ece9e4"
 
 # what is usual in each kind of room: floors and walls by their shares, colours by a list
 FLOORS = (
-    (0.28, 0.0, 0.0, 0.07, 0.65),
-    (0.62, 0.0, 0.0, 0.33, 0.05),
-    (0.1, 0.2, 0.7, 0.0, 0.0),
-    (0.0, 0.9, 0.1, 0.0, 0.0),
-    (0.25, 0.0, 0.05, 0.7, 0.0),
+    (0.12, 0.0, 0.0, 0.03, 0.85),
+    (0.9, 0.0, 0.0, 0.06, 0.04),
+    (0.04, 0.1, 0.86, 0.0, 0.0),
+    (0.0, 1.0, 0.0, 0.0, 0.0),
+    (0.08, 0.0, 0.02, 0.9, 0.0),
 )
 WALLS = (
-    (0.25, 0.3, 0.45, 0.0, 0.0, 0.0),
-    (0.5, 0.06, 0.06, 0.06, 0.32, 0.0),
-    (0.92, 0.0, 0.0, 0.0, 0.08, 0.0),
-    (0.05, 0.0, 0.0, 0.0, 0.0, 0.95),
-    (0.1, 0.15, 0.0, 0.75, 0.0, 0.0),
+    (0.12, 0.38, 0.5, 0.0, 0.0, 0.0),
+    (0.5, 0.04, 0.02, 0.04, 0.4, 0.0),
+    (0.95, 0.0, 0.0, 0.0, 0.05, 0.0),
+    (0.03, 0.0, 0.0, 0.0, 0.0, 0.97),
+    (0.06, 0.06, 0.0, 0.88, 0.0, 0.0),
 )
 USUAL = (
     "c9bccf e3c9cf a9bccb b9c4dc d8c3dc e6d5c9 c3d3c4 dcc3b4 b9b4d4",
@@ -1730,7 +1730,7 @@ def _dining(room: Room, lit: bool) -> None:
 def _shell(room: Room, wall: int, floor: int) -> Solid:
     "Walls, floor and ceiling with their coverings."
     random, n = room.random, room.number()
-    walls = pick(random, PAINTS if random.random() < 0.15 else USUAL[room.kind])
+    walls = pick(random, PAINTS if random.random() < 0.06 else USUAL[room.kind])
     second = walls * F32(random.choice([0.72, 1.18]))
     accent = pick(random, USUAL[room.kind]) if random.random() < 0.35 else walls
     white = pick(random, "f3f1ec f3f1ec efe9df e9e9e6", 0.02)
@@ -1875,7 +1875,7 @@ def _aim(room: Room) -> tuple[Camera, float] | None:
     "Look at what makes the room what it is: the best of a few tries, and how much shows."
     random, u = room.random, room.random.uniform
     wanted = ((BED,), (SEAT,), (CABINET, TABLE), (BATH,), (TABLE, SEAT))[room.kind]
-    goal = (0.13, 0.11, 0.2, 0.1, 0.13)[room.kind]
+    goal = (0.17, 0.15, 0.26, 0.13, 0.17)[room.kind]
     keys = [s for s in room.solids if s.label in wanted and s.kind != "shell"]
     if not keys:
         return None
@@ -1885,11 +1885,11 @@ def _aim(room: Room) -> tuple[Camera, float] | None:
     is_key = np.array([s.label in wanted for s in room.solids])
     found, most = None, -1.0
     for _ in range(5):
-        height, fov = u(1.15, 1.95), u(60, 82)
+        height, fov = u(1.15, 1.95), u(56, 76)
         aside = u(-0.4, 0.4) * room.width
         if abs(middle[0]) > 0.8:  # rather from the other side
             aside = -math.copysign(abs(aside), middle[0])
-        ahead = middle[2] - u(2.1, 3.4)
+        ahead = middle[2] - u(1.9, 3.1)
         ahead = min(max(ahead, -1.5), room.depth - 2.2)
         yaw = math.atan2(middle[0] - aside, middle[2] - ahead) * u(0.55, 0.95) + random.normal(
             0, 0.07
@@ -1929,7 +1929,7 @@ def _light_room(
     for gap, face in zip(gaps, faces, strict=True):
         shade *= 1 - 0.33 * np.exp(-np.maximum(gap, 0) / F32(0.3)) * np.clip(1 - face, 0, 1)
     day = (linear("eef3ff"), linear("e6ecf5"), linear("ffd2a0"), linear("3a4a80"))[light]
-    warm = linear("ffcf91")
+    warm = linear("ffdcb0")
     floor = view.colour[view.label == FLOOR]
     bounce = floor.mean(0) if len(floor) else np.full(3, 0.4, F32)
     bounce = bounce / (bounce.mean() + 1e-6)
@@ -2086,20 +2086,20 @@ SKY, MOUNTAIN, MEADOW, FIELD, TREE, WATER, SAND, PATH, ROCK, HOUSE = range(10)
 
 # by season: spring, summer, autumn, winter
 GRASS = (
-    "7f9f4a 8aa655 73984a 92a85c",
-    "5f7f3a 6b8440 567838 7d8a42",
+    "93ad45 9db554 88a540 a3b55c",
+    "4f7a3c 5a8444 47703a 638a4a",
     "a39149 94803f b09a55 8a7d45",
     "e4eaf2 dde5ef eaeef4 d9e2ee",
 )
 LEAVES = (
-    "86ad52 98b862 8fb35a e8b3c6 eecbd6 ebe0e2 7aa54d",
+    "98b84f a8c45c a0bd52 e8b3c6 eecbd6 ebe0e2 8fb04a",
     "3f6f2f 4a7d35 35632c 56843a 2f5a2e",
     "c9682a d98f2f b8472a e0b23f a3542c cf7f2c 8f6f35",
     "6f6259 7d7068 62574f 8a7f7a",
 )
 CONIFERS = (
-    "3f6b45 35603f 4a754a",
-    "2c5236 335c3b 27492f",
+    "4f8048 57894c 467a45",
+    "284d32 2f5538 23452b",
     "33563a 3d5f3c 2d4d35",
     "5a7466 6d8578 4c665c",
 )
@@ -2130,7 +2130,7 @@ class Land:
         self.grade = u(-0.015, 0.02)
         self.lake = (u(25, 70), u(160, 700)) if kind == 0 else None
         self.dip = self.hill * 1.2 + u(4, 12)
-        self.side, self.shore, self.bay = random.choice([-1, 1]), u(-30, 50), u(15, 60)
+        self.side, self.shore, self.bay = int(random.choice([-1, 1])), u(-40, 6), u(10, 40)
         self.bend = (u(0.006, 0.02), u(0, 6.28), u(8, 40), u(-0.2, 0.2), u(-12, 12))
         self.river = u(7, 20)
         self.water = {0: -self.dip * 0.55, 2: 0.0, 3: -2.5}.get(kind, -1e4)
@@ -2279,6 +2279,10 @@ class Land:
         h = self.height(np.array([x], F32), np.array([z], F32))[0]
         row = self.horizon + (self.eye - float(h)) / z / (2 * self.tangent)
         level = self.height(x + np.linspace(-5, 5, 5, dtype=F32), np.full(5, z, F32))
+        path = np.linspace(0.15, 0.9, 12, dtype=F32)
+        over = self.eye + (float(h) + 0.5 - self.eye) * path - self.height(x * path, z * path)
+        if over.min() < 0:  # behind a hill
+            return None
         if not wanted or level.min() < self.water + 0.6 or row > 0.92:
             return None
         return x, z, float(h), 6 + 4 * rest[0], 3.2 + 1.2 * rest[1], rest[2], wall, roof
@@ -2328,14 +2332,14 @@ class Weather:
             (
                 pick(random, "4a5f9a 5a5f95 6f6fa0 3f5488"),
                 pick(random, "ffb066 ff9a6b f7b98a ffc27a"),
-                linear("ffac72") * 2.0,
-                linear("9c93b8") * 0.6,
+                linear("ffd2ae") * 1.7,
+                linear("a3a6be") * 0.65,
             ),
             (
                 pick(random, "0a1230 0d1838 101a3a"),
                 pick(random, "24365f 2a3a63 1f3058"),
-                linear("a9c0f0") * 0.62,
-                linear("3f568f") * 0.42,
+                linear("bccbee") * 0.62,
+                linear("566894") * 0.42,
             ),
         )[light]
         self.top, self.low, self.sun, self.fill = top, low, sun, fill
@@ -2477,8 +2481,10 @@ def _cover(land: Land, m: dict[str, Any]) -> tuple[Floats, NDArray[np.uint8]]:
         bare_patch = smooth(patches + 0.5 * tuft, 1.3, 2.2) * np.clip(2 - z / 60, 0.15, 1)
         colour = blend(colour, linear("9a8f6f"), bare_patch * 0.6)
     if land.flowers is not None:
+        drifts = smooth(noise(x / 1.9 + 50, z / 1.9), 0.1, 1.2) * np.clip(1 - z / 900, 0, 1)
+        colour = blend(colour, land.flowers, 0.42 * drifts)  # too small to be told apart
         i, j = np.floor(x / 0.22), np.floor(z / 0.55)
-        bloom = (cells(i, j, land.number) > 0.86) * smooth(noise(x / 1.3, z / 1.3), 0.0, 1.0)
+        bloom = (cells(i, j, land.number) > 0.8) * smooth(noise(x / 1.3, z / 1.3), -0.4, 0.8)
         colour = blend(
             colour, land.flowers, np.clip(bloom * np.clip(1.8 - z / 40, 0.25, 1) * 0.9, 0, 1)
         )
@@ -3254,7 +3260,7 @@ def _house(site: Site) -> None:
     w, d, storeys = u(7.5, 11.5), u(6.5, 9), int(random.integers(0, 2))
     base, storey = u(2.9, 3.2), u(2.6, 2.9)
     h = base + storeys * storey + 0.1
-    colour = site.skin(int(random.choice([0, 1, 2, 3], p=[0.35, 0.25, 0.1, 0.3])))
+    colour = site.skin(int(random.choice([0, 1, 2, 3], p=[0.25, 0.35, 0.1, 0.3])))
     bay = w / int(random.integers(3, 5))
     frame = pick(random, "f4f1ea f4f1ea e3dccd 4a3b2c 3f5a4a")
     slots = round(w / bay)
@@ -3287,9 +3293,9 @@ def _house(site: Site) -> None:
         else None,
     )
     site.part(0, 0, 0, w, h, d, B_WALL, front(f))
-    tile = pick(random, ROOFS)
+    tile = pick(random, "a3503a 8a4434 b0664a 8f5a40 7a4a3a 6f5a48 55504d")
     kind = str(random.choice(["gable", "front", "hip"], p=[0.45, 0.3, 0.25]))
-    rise = u(0.28, 0.5) * (w if kind == "front" else d)
+    rise = u(0.36, 0.56) * (w if kind == "front" else d)
     out = u(0.35, 0.7)
     site.parts.append(
         roof(
@@ -3392,7 +3398,7 @@ def _apartments(site: Site) -> None:
     w, d = n * bay, u(10, 13)
     base, storey = u(3.0, 3.6), u(2.8, 3.1)
     h = base + storeys * storey + 0.7
-    colour = site.skin(int(random.choice([0, 1, 4], p=[0.45, 0.25, 0.3])))
+    colour = site.skin(int(random.choice([0, 1, 4], p=[0.4, 0.15, 0.45])))
     frame = pick(random, "f4f1ea e9e6e0 4a4e52 6b5646")
     place = (int(random.integers(n)) + 0.5) * bay
     second = pick(random, PLASTERS + " " + CONCRETE)
@@ -3429,7 +3435,7 @@ def _apartments(site: Site) -> None:
         contact=0.3,
     )
     rail, kind = pick(random, "e9e6e0 4a4e52 c9c5bc a3503a 8fa3a6 d9b08a"), int(random.integers(3))
-    columns = [k for k in range(n) if random.random() < 0.5] or [1]
+    columns = [k for k in range(n) if random.random() < 0.65] or [1]
     if random.random() < 0.25:
         columns = list(range(n))
     deep = u(0.9, 1.4)
@@ -3581,7 +3587,7 @@ def _classical(site: Site) -> None:
     base, storey, storeys = u(4.3, 5.2), u(3.8, 4.6), int(random.integers(0, 2))
     foot = u(0.6, 1.4)
     h = foot + base + storeys * storey + 1.0
-    colour = site.skin(int(random.choice([2, 0], p=[0.7, 0.3])))
+    colour = site.skin(int(random.choice([2, 0], p=[0.85, 0.15])))
     light = pick(random, "efe9dc e6dfd0 f4f1ea d9cfb8")
     wings = Front(
         site.wall,
