@@ -2104,8 +2104,8 @@ CONIFERS = (
     "5a7466 6d8578 4c665c",
 )
 CROPS = (
-    "7fb04a 9a7a52 e2d24a 6aa04a a58a62",
-    "d9b556 e3c66a 7a9a3f c9a94e 5f8a3a",
+    "7fb04a 93ad45 e2d24a 6aa04a b3b85a",
+    "d3bd5c 5f8a3a 4f7a3c 7a9a3f 568045",
     "8a6a48 a98a5a 7d6a3f 9a7f50 b59a5f",
     "dfe6ef d2dbe6 e6ebf2 c9cfd6",
 )
@@ -2135,7 +2135,7 @@ class Land:
         self.river = u(7, 20)
         self.water = {0: -self.dip * 0.55, 2: 0.0, 3: -2.5}.get(kind, -1e4)
         self.sandy = random.random() < (0.5, 0, 0.85, 0.3, 0, 0)[kind]
-        self.beach = u(0.7, 2.2)
+        self.beach = u(0.4, 1.1)
         self.woods = (u(0.0, 1.2), u(-0.2, 1.3), u(0.4, 1.8), u(0, 1.2), u(0.5, 1.6), u(-0.8, 0.2))[
             kind
         ]
@@ -4148,7 +4148,7 @@ def _building(seed: int, number: int, size: int) -> dict[str, Any]:
     across = site.width * math.cos(turn) + site.depth * abs(math.sin(turn))
     eye = random.uniform(1.5, 2.4) if random.random() < 0.7 else random.uniform(3, 7)
     fill = random.uniform(0.92, 1.25) if style in (0, 5) else random.uniform(0.84, 1.12)
-    shift = random.uniform(0.3, 0.6) * tangent
+    shift = random.uniform(0.3, 0.6) * tangent + (0, 0.08, 0.12, 0.1, 0.04, 0)[style] * tangent
     if site.high < 11:
         eye = min(eye, 1.5 + 0.12 * site.high)
     far = max(
