@@ -6,10 +6,9 @@
 __all__ = ['SETS', 'DOWNLOADS', 'Images', 'path', 'Card', 'load_set', 'DownloadError', 'download', 'load_folder', 'load_data',
            'split', 'folds', 'batches', 'stream']
 
-# %% ../nbs/03_datasets.ipynb #f38a6439
+# %% ../nbs/03_datasets.ipynb #37154506
 import hashlib
 import http.client
-import io
 import os
 import statistics
 import sys
@@ -17,8 +16,6 @@ import tempfile
 import threading
 import time
 import tomllib
-import unicodedata
-import urllib.error
 import urllib.request
 import warnings
 from collections import deque
@@ -30,18 +27,18 @@ from functools import cache, partial
 from importlib import resources, util
 from inspect import signature
 from itertools import chain, islice
-from itertools import count as counting
+from itertools import count as counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from .images import (ImageError, _open, _pair, from_array, is_picture, read, read_array,
-                            read_image, resize, to_channels)
+from .cleaning import pictures
+from .images import (ImageError, _open, _pair, _pil_array, from_array, is_picture, read,
+                            read_array, read_image, resize, to_channels)
 
-# %% ../nbs/03_datasets.ipynb #7691ec46
+# %% ../nbs/03_datasets.ipynb #9fd7d43a
 @dataclass(frozen=True, eq=False)
 class Images:
     "Pictures and what is known about them; every chapter takes and gives this."
@@ -55,42 +52,33 @@ class Images:
     names:dict[str, tuple[str, ...]] = field(default_factory=dict) # of a fact's, or groups', values
 
     def __post_init__(self)->None:
-        n, shape = len(self.images), tuple(self.images.shape)
+        n, shape, flat = len(self.images), self.shape, {"labels": self.labels, "groups": self.groups}
         if len(shape) != 4: raise ValueError(f"shape {shape} met where (n, c, h, w) is wanted")
-        for what, values in (("labels", self.labels), ("groups", self.groups)):
-            if values is not None and values.shape != (n,):
-                raise ValueError(f"{what} have shape {tuple(values.shape)} where ({n},), "
-                                 "one number a picture, is wanted")
-        for what, values in self.facts.items():
-            if values.shape[:1] != (n,):
-                raise ValueError(f"fact {what!r} has shape {tuple(values.shape)} where "
-                                 f"({n}, ...), one row a picture, is wanted")
+        for what, values in (self.facts | flat).items():
+            if values is None: continue
+            have, row = (values.shape, "number") if what in flat else (values.shape[:1], "row")
+            if have != (n,): raise ValueError(f"{what} have shape {tuple(values.shape)} where "
+                                              f"({n},), one {row} a picture, is wanted")
         if strange := set(self.names) - set(self.facts) - {"groups"}:
-            raise ValueError(f"names for {', '.join(sorted(strange))} met, of which no fact is "
-                             "known; give the fact too")
-
+            raise ValueError(f"names of {', '.join(sorted(strange))} met, which is no fact here")
     def __len__(self)->int: return len(self.images)
-
     @property
     def shape(self)->tuple[int, ...]: return tuple(self.images.shape)
-
-    def take(self,
-             index:Any, # whatever chooses along the first axis: a slice, numbers, booleans
+    def take(self, index:Any, # whatever chooses along the first axis: slice, numbers, booleans
             )->"Images":
-        "The chosen pictures with their labels, groups and facts."
+        "The chosen pictures with all that is known of them."
         index = index if isinstance(index, slice) else torch.as_tensor(index)
         labels, groups = (None if v is None else v[index] for v in (self.labels, self.groups))
         facts = {key: values[index] for key, values in self.facts.items()}
         return replace(self, images=self.images[index], labels=labels, groups=groups, facts=facts)
 
-# %% ../nbs/03_datasets.ipynb #cbd811f5
+# %% ../nbs/03_datasets.ipynb #20bbc4a8
 def _cache()->Path:
     "Where made and downloaded sets are kept: $GANBOOK_DATA, else the user's cache."
     import platformdirs
     chosen = os.environ.get("GANBOOK_DATA")
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("ganbook"))
 
-# %% ../nbs/03_datasets.ipynb #70735259
 def path(name:str, # of a file, such as "encoder_grey.safetensors"
         )->Path:   # where it is, or where in the cache it may be made
     "Find a data file: $GANBOOK_DATA, the package's data, the checkout's data, the user's cache."
@@ -103,7 +91,7 @@ def path(name:str, # of a file, such as "encoder_grey.safetensors"
     found = (place / name for place in places if (place / name).exists())
     return next(found, _cache() / name)
 
-# %% ../nbs/03_datasets.ipynb #f2711281
+# %% ../nbs/03_datasets.ipynb #7352ef90
 def _checksum(arrays:dict[str, NDArray[Any]])->str:
     "SHA-256 over names, types, shapes and bytes."
     total = hashlib.sha256()
@@ -112,7 +100,6 @@ def _checksum(arrays:dict[str, NDArray[Any]])->str:
         total.update(np.ascontiguousarray(array).tobytes())
     return total.hexdigest()
 
-# %% ../nbs/03_datasets.ipynb #1652d1fa
 def _keep(place:Path, arrays:dict[str, NDArray[Any]])->None:
     "Write arrays and their checksum, whole or not at all; failing to only costs time."
     try:
@@ -135,7 +122,7 @@ def _cached(name:str, make:Callable[[], dict[str, NDArray[Any]]])->dict[str, NDA
     _keep(place, arrays)
     return arrays
 
-# %% ../nbs/03_datasets.ipynb #c3bc4375
+# %% ../nbs/03_datasets.ipynb #b60bd60a
 @dataclass(frozen=True)
 class Card:
     "What one should know about a set before using it."
@@ -150,13 +137,15 @@ class Card:
     groups:str = ""                # what must not be split apart; "" where nothing is known
     sizes:tuple[int, ...] = ()     # heights at which it is drawn; others are resized from these
     script:str = ""                # data/make/SCRIPT.py makes it; "": it is downloaded
+    options:tuple[str, ...] = ()   # what may follow the name, as in pairs:thai:western
+    names:dict[str, str] = field(default_factory=dict) # fact -> the script's name for its values
     extra:str = ""                 # what must be installed: pip install "ganbook[EXTRA]"
     instead:str = ""               # of a download: a set of the book that serves offline
     megabytes:int = 0              # of a download, about; 0 where not known
     classes:tuple[str, ...] = ()   # of a download, where its files do not name them
     files:tuple[tuple[str, ...], ...] = () # of a download: (checksum, address, mirrors ...) a size
 
-# %% ../nbs/03_datasets.ipynb #d8420a39
+# %% ../nbs/03_datasets.ipynb #5f28b9eb
 def _fixed(value:Any)->Any:
     "Lists, and lists in lists, as tuples."
     return tuple(map(_fixed, value)) if isinstance(value, list) else value
@@ -167,13 +156,13 @@ def _cards(made:bool)->dict[str, Card]:
     return {name: Card(name, **{key: _fixed(value) for key, value in card.items()})
             for name, card in cards.items() if ("script" in card) == made}
 
-# %% ../nbs/03_datasets.ipynb #693bcdd7
 SETS = _cards(made=True)       # sets that need no download
+
 DOWNLOADS = _cards(made=False) # sets that are fetched when they are asked for
 
-# %% ../nbs/03_datasets.ipynb #c0446c57
+# %% ../nbs/03_datasets.ipynb #5aee5801
 @cache
-def _script(place:Path, mark:str)->ModuleType:
+def _script(place:Path, mark:str)->Any:
     "A script of data/make as a module; mark, its checksum, tells its versions apart."
     name = f"ganbook_make_{place.stem}_{mark}"
     spec = util.spec_from_file_location(name, place)
@@ -182,7 +171,7 @@ def _script(place:Path, mark:str)->ModuleType:
     spec.loader.exec_module(module)
     return module
 
-def _maker(card:Card)->tuple[ModuleType, str]:
+def _maker(card:Card)->tuple[Any, str]:
     "The script that makes a set, and its checksum, by which cached pictures are known."
     place = path(f"make/{card.script}.py")
     mark = hashlib.sha256(place.read_bytes()).hexdigest()[:8]
@@ -194,7 +183,7 @@ def _wanting(card:Card, error:ImportError)->ImportError:
     remedy = f'pip install "ganbook[{card.extra}]"' if card.extra else "pip install ganbook"
     return ImportError(f"{card.name} needs {error.name or error}, which is not here: {remedy}")
 
-# %% ../nbs/03_datasets.ipynb #b13da1af
+# %% ../nbs/03_datasets.ipynb #aab18cb8
 @contextmanager
 def _telling(what:str, after:float=3)->Iterator[None]:
     "Say on the error stream what takes longer than some seconds, and how long it took."
@@ -207,30 +196,39 @@ def _telling(what:str, after:float=3)->Iterator[None]:
         timer.cancel()
         if time.perf_counter() - begun > after: say(f" {time.perf_counter() - begun:.0f} s\n")
 
-# %% ../nbs/03_datasets.ipynb #d54a6603
-def _made(card:Card, seed:int, count:int, size:int)->dict[str, NDArray[Any]]:
+def _made(card:Card, seed:int, count:int, size:int, given:Sequence[str]=(),
+         )->dict[str, NDArray[Any]]:
     "A set's arrays, from the cache or from its script."
     module, mark = _maker(card)
     make = getattr(module, "make_" + card.name.replace("-", "_"))
-    more:dict[str, Any] = {} if size == card.shape[1] else {"size": size}
-    if more and isinstance(signature(make).parameters["size"].default, tuple):
-        more = {"size": (size, size * card.shape[2] // card.shape[1])}
+    wide = not isinstance(signature(make).parameters["size"].default, int)  # (height, width)
+    pair = (size, size * card.shape[2] // card.shape[1])
+    more:dict[str, Any] = {} if size == card.shape[1] else {"size": pair if wide else size}
+    more |= dict(zip(card.options, given, strict=False))
     def draw()->dict[str, NDArray[Any]]:
         with _telling(f"making {card.name}: {count} pictures, kept for the next time"):
             try: return dict(make(seed=seed, count=count, **more))
             except ImportError as error: raise _wanting(card, error) from error
-    key = f"{card.name}-{mark}-{seed}-{count}" + (f"-{size}" if more else "")
+    key = "-".join(map(str, (card.name, mark, seed, count, size, *given)))
     return _cached(f"made/{key}.npz", draw)
 
+# %% ../nbs/03_datasets.ipynb #74b45271
 def _told(card:Card, facts:Iterable[str])->dict[str, tuple[str, ...]]:
     "The names that a script gives to the values of labels, groups and facts."
     module, _ = _maker(card)
     start, found = card.name.replace("-", "_").upper() + "_", {}
     for key in facts:
-        for ending in ("classes",) if key == "labels" else (key, key.removesuffix("s")):
-            values = getattr(module, start + ending.upper(), None)
-            if values: found[key] = tuple(values)
+        usual = "classes" if key == "labels" else key
+        names = (card.names.get(key, ""), start + usual.upper(), start + usual.upper()[:-1])
+        values = next((getattr(module, name) for name in names if hasattr(module, name)), ())
+        if values: found[key] = tuple(values() if callable(values) else values)
     return found
+
+def _drawn(card:Card, wanted:tuple[int, int])->int:
+    "The least of the heights at which a set is drawn that covers what is wanted, or the largest."
+    _, height, width = card.shape
+    sizes = card.sizes or (height,)
+    return next((s for s in sizes if s >= wanted[0] and s * width >= wanted[1] * height), sizes[-1])
 
 # %% ../nbs/03_datasets.ipynb #4b1ee643
 def _pixels(array:NDArray[Any], white:int, size:tuple[int, int])->Tensor:
@@ -268,35 +266,25 @@ def _record(card:Card, arrays:dict[str, NDArray[Any]], names:dict[str, tuple[str
     return Images(images, long.get("labels"), classes, long.get("groups"), card.name,
                   facts=facts, names=known)
 
-# %% ../nbs/03_datasets.ipynb #582f5d04
-def _drawn(card:Card, wanted:tuple[int, int])->int:
-    "The least of the heights at which a set is drawn that covers what is wanted, or the largest."
-    _, height, width = card.shape
-    sizes = card.sizes or (height,)
-    return next((s for s in sizes if s >= wanted[0] and s * width >= wanted[1] * height), sizes[-1])
-
-# %% ../nbs/03_datasets.ipynb #4153bb54
-def load_set(name:str,                           # one of SETS or DOWNLOADS
+# %% ../nbs/03_datasets.ipynb #ef8cc919
+def load_set(name:str,                           # one of SETS or DOWNLOADS, options after :
              size:int|tuple[int, int]|None=None, # None keeps the card's
              seed:int=0,                         # of what is drawn, or of which are chosen
              count:int|None=None,                # pictures; None: as many as the card says
             )->Images:
     "A set by its name, in [-1, 1]; made and fetched ones are kept in the cache and checked."
-    card = SETS.get(name) or DOWNLOADS.get(name)
-    if card is None:
+    base, *given = name.split(":")
+    card = SETS.get(base) or DOWNLOADS.get(base)
+    if card is None or len(given) > len(card.options):
         raise ValueError(f"{name!r} is no set of the book; choose one of {', '.join(SETS)}, or to "
                          f"download {', '.join(DOWNLOADS)}")
     if count is not None and count < 1: raise ValueError(f"count is {count} where 1 is the least")
     wanted = card.shape[1:] if size is None else _pair(size)
     drawn = _drawn(card, wanted)
     if not card.script: return _downloaded(card, drawn, wanted, seed, count)
-    arrays = _made(card, seed, count or card.count, drawn)
+    arrays = _made(card, seed, count or card.count, drawn, given)
     white = getattr(_maker(card)[0], f"{name.upper()}_WHITE", 0)
-    return _record(card, arrays, _told(card, arrays), wanted, white)
-
-# %% ../nbs/03_datasets.ipynb #ce5b3cf5
-class DownloadError(ValueError):
-    "A file that could not be fetched: what was wanted, what went wrong, what serves instead."
+    return _record(replace(card, name=name), arrays, _told(card, arrays), wanted, white)
 
 # %% ../nbs/03_datasets.ipynb #7858bb61
 def _right(place:Path, checksum:str)->bool:
@@ -329,7 +317,10 @@ def _receive(url:str, part:Path)->str:
     except (OSError, http.client.HTTPException) as error:
         return str(getattr(error, "reason", "") or error) or type(error).__name__
 
-# %% ../nbs/03_datasets.ipynb #72ff5f92
+# %% ../nbs/03_datasets.ipynb #ad6ee1c4
+class DownloadError(ValueError):
+    "A file that could not be fetched: what was wanted, what went wrong, what serves instead."
+
 def _persist(url:str, part:Path, checksum:str)->str:
     "Receive until all is there, as long as each attempt brings something; why not, or ''."
     while True:
@@ -361,118 +352,42 @@ def download(urls:Sequence[str], # the file's address, and its mirrors, tried in
     raise DownloadError(f"{what or place.name} could not be fetched from {urls[-1].split('/')[2]} "
                         f"({why}): try again with a connection{serves}")
 
-# %% ../nbs/03_datasets.ipynb #2150a09f
-Arrays = tuple[dict[str, NDArray[Any]], dict[str, tuple[str, ...]]]
-
-def _mnist(card:Card, folder:Path, drawn:int)->Arrays:
-    "MNIST and Fashion-MNIST through torchvision, which checks the files again."
-    from torchvision import datasets as vision
-    kind = vision.MNIST if card.name == "mnist" else vision.FashionMNIST
-    for file, md5 in kind.resources:
-        download([mirror + file for mirror in kind.mirrors], folder / kind.__name__ / "raw" / file,
-                 "md5:" + md5, card.name, card.instead)
-    parts = [kind(str(folder), train=train, download=True) for train in (True, False)]
-    classes = tuple(name.split(" - ")[0] for name in kind.classes)
-    return _joined([part.data.numpy() for part in parts], [part.targets for part in parts], classes)
-
-def _cifar10(card:Card, folder:Path, drawn:int)->Arrays:
-    "CIFAR-10 through torchvision; its pickles are opened only after their checksum is right."
-    from torchvision.datasets import CIFAR10
-    download([CIFAR10.url], folder / CIFAR10.filename, "md5:" + CIFAR10.tgz_md5, card.name,
-             card.instead)
-    parts = [CIFAR10(str(folder), train=train, download=True) for train in (True, False)]
-    return _joined([part.data for part in parts], [part.targets for part in parts],
-                   tuple(parts[0].classes))
-
-def _joined(images:list[NDArray[Any]], labels:list[Any], classes:tuple[str, ...])->Arrays:
-    "Training and test part, one after the other, with a fact that tells them apart."
-    part = np.repeat([0, 1], [len(x) for x in images])
-    joined = {"images": np.concatenate(images), "part": part.astype(np.int64),
-              "labels": np.concatenate([np.asarray(x) for x in labels])}
-    return joined, {"labels": classes, "part": ("train", "test")}
-
-# %% ../nbs/03_datasets.ipynb #516de30d
-def _omniglot(card:Card, folder:Path, drawn:int)->Arrays:
-    "Omniglot through torchvision: the file's name tells alphabet, character and drawer."
-    from torchvision.datasets import Omniglot
-    files:list[Path] = []
-    for part, md5 in Omniglot.zips_md5.items():
-        download([f"{Omniglot.download_url_prefix}/{part}.zip"],
-                 folder / Omniglot.folder / f"{part}.zip", "md5:" + md5, card.name, card.instead)
-        Omniglot(str(folder), background=part == "images_background", download=True)
-        files += sorted((folder / Omniglot.folder / part).glob("*/*/*.png"))
-    alphabets, characters, drawers = zip(*(
-        (f.parts[-3], f"{f.parts[-3]}/{f.parts[-2]}", f"{f.parts[-3]}/{f.stem[-2:]}") for f in files))
-    ink = np.stack([255 - _small(file, drawn) for file in files])  # white on black, as elsewhere
-    (labels, classes), (groups, who), (which, of) = map(_numbered, (characters, drawers, alphabets))
-    return ({"images": ink, "labels": labels, "groups": groups, "alphabet": which},
-            {"labels": classes, "groups": who, "alphabet": of})
-
-def _numbered(names:Sequence[str])->tuple[NDArray[Any], tuple[str, ...]]:
-    "Numbers for names, in the order in which they first appear, and the names."
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return np.array([numbers[name] for name in names], dtype=np.int64), tuple(numbers)
-
-def _small(file:Any, size:int)->NDArray[Any]:
-    "A square picture, reduced to size x size by means: (size, size) or (size, size, 3)."
-    from PIL import Image
-    with Image.open(file) as image:
-        grey = image.mode in ("1", "L", "I", "P")
-        return np.asarray(image.convert("L" if grey else "RGB").resize((size, size), reducing_gap=3))
-
-# %% ../nbs/03_datasets.ipynb #c87b45b0
-def _facades(card:Card, folder:Path, drawn:int)->Arrays:
-    "Photographs (A) and drawings of their parts (B), paired by number."
-    import zipfile
-    checksum, *urls = card.files[0]
-    place = download(urls, folder / "facades.zip", checksum, card.name, card.instead)
-    with zipfile.ZipFile(place) as held:
-        names = [name for name in held.namelist() if name.endswith("_A.jpg")]
-        names.sort(key=lambda name: ("/test" in name, int(name.split("/")[-1].split("_")[0])))
-        other = [name.replace("A/", "B/").replace("_A", "_B") for name in names]
-        read = lambda name: _small(io.BytesIO(held.read(name)), drawn)
-        photos, drawings = (np.stack([read(name) for name in part]) for part in (names, other))
-    part = np.array(["/test" in name for name in names], dtype=np.int64)
-    return {"images": photos, "drawing": drawings, "part": part}, {"part": ("train", "test")}
-
-def _medmnist(card:Card, folder:Path, drawn:int)->Arrays:
-    "One .npz of arrays; several findings a picture (chest) are a fact, not a label."
-    checksum, *urls = card.files[card.sizes.index(drawn)]
-    place = download(urls, folder / urls[0].split("/")[-1], checksum, card.name, card.instead)
-    parts = ("train", "val", "test")
-    with np.load(place, allow_pickle=False) as held:
-        images = [held[f"{part}_images"] for part in parts]
-        labels = np.concatenate([held[f"{part}_labels"] for part in parts]).astype(np.int64)
-    part = np.repeat([0, 1, 2], [len(x) for x in images]).astype(np.int64)
-    one = labels.shape[1] == 1
-    arrays = {"images": np.concatenate(images), "part": part}
-    arrays["labels" if one else "findings"] = labels[:, 0] if one else labels
-    return arrays, {"part": parts, "labels" if one else "findings": card.classes}
-
-# %% ../nbs/03_datasets.ipynb #4afcd11f
+# %% ../nbs/03_datasets.ipynb #af98ceaa
 def _downloaded(card:Card, drawn:int, wanted:tuple[int, int], seed:int, count:int|None)->Images:
-    "Fetch and read a set; count chooses as many at random, in their order."
-    kind = card.name.split("-")[0]
-    read = {"mnist": _mnist, "fashion": _mnist, "cifar10": _cifar10, "omniglot": _omniglot,
-            "facades": _facades, "medmnist": _medmnist}[kind]
-    arrays, names = read(card, _cache() / "downloads" / card.name, drawn)
+    "Fetch and read a set."
+    kind = "medmnist" if card.name.startswith("medmnist") else card.name.replace("-", "_")
+    get = partial(download, what=card.name, instead=card.instead)
+    read_files = getattr(_maker(replace(card, script="famous"))[0], f"read_{kind}")
+    arrays, names = read_files(_cache() / "downloads" / card.name, drawn, card.files, get)
+    names |= {key: card.classes for key in ("labels", "findings") if key in arrays and card.classes}
     if count is not None:
-        n = len(arrays["images"])
-        chosen = np.sort(np.random.default_rng(seed).permutation(n)[:count])
-        arrays = {key: values[chosen] for key, values in arrays.items()}
+        order = np.random.default_rng(seed).permutation(len(arrays["images"]))
+        arrays = {key: values[np.sort(order[:count])] for key, values in arrays.items()}
     return _record(card, arrays, names, wanted)
 
-# %% ../nbs/03_datasets.ipynb #14272064
-def _pictures(folder:Path)->list[Path]:
-    "Picture files below a folder, in one order everywhere; nothing hidden, no linked folders."
-    found, form = [], unicodedata.normalize
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in files
-                  if not name.startswith(".") and is_picture(name)]
-    return sorted(found, key=lambda file: form("NFC", file.relative_to(folder).as_posix()))
+# %% ../nbs/03_datasets.ipynb #2ecc17be
+def _listed(folder:Path, channels:int|None, labels:bool)->tuple[list[Path], list[Path]]:
+    "The picture files of a folder, and those that lie in no class; or a refusal."
+    if channels not in (None, 1, 3, 4):
+        raise ValueError(f"channels is {channels} where 1, 3, 4 or None is wanted")
+    if not folder.is_dir(): raise ValueError(f"{folder} is not a folder; check the path")
+    found = pictures(folder)
+    strays = [file for file in found if labels and file.parent == folder]
+    files = [file for file in found if not labels or file.parent != folder]
+    if files: return files, strays
+    where = "no sub-folder with pictures, one a class" if labels else "no pictures"
+    raise ValueError(f"{folder} holds {where}; add some (.png, .jpg, .webp, .gif, .bmp, .tif)")
 
-# %% ../nbs/03_datasets.ipynb #dc6d0ada
+def _numbered(names:Sequence[str])->tuple[Tensor, tuple[str, ...]]:
+    "Numbers for names, in the order in which they first appear, and the names."
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return torch.tensor([numbers[name] for name in names]), tuple(numbers)
+
+def _is_grey(images:Tensor)->bool:
+    "Whether red, green and blue agree everywhere."
+    return all(torch.equal(part[:, :1].expand_as(part), part) for part in images.split(256))
+
+# %% ../nbs/03_datasets.ipynb #fab805b8
 def _read_all(files:list[Path], images:Tensor)->tuple[list[str], dict[int, Tensor]]:
     "Fill images (n, c, h, w); each file's failure, or '', and of films the pictures after the first."
     def load(i:int)->str:
@@ -492,11 +407,7 @@ def _in_order(images:Tensor, good:list[int], more:dict[int, Tensor])->tuple[Tens
     parts = [part for i in good for part in (images[i:i + 1], more.get(i)) if part is not None]
     return torch.cat(parts), torch.tensor([i for i in good for _ in range(1 + len(more.get(i, ())))])
 
-def _is_grey(images:Tensor)->bool:
-    "Whether red, green and blue agree everywhere."
-    return all(torch.equal(part[:, :1].expand_as(part), part) for part in images.split(256))
-
-# %% ../nbs/03_datasets.ipynb #ed01210c
+# %% ../nbs/03_datasets.ipynb #ce1dc587
 def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
                 size:int|tuple[int, int],   # every picture is cropped and resized to this
                 channels:int|None=None,     # 1, 3 or 4; None: 1 if all are grey, else 3
@@ -516,23 +427,10 @@ def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
     images, origin = _in_order(images, good, more)
     if channels is None and _is_grey(images): images = images[:, :1].clone()
     kinds, classes = _numbered([files[i].relative_to(folder).parts[0] for i in origin.tolist()])
-    return Images(images, torch.from_numpy(kinds) if labels else None, classes if labels else (),
+    return Images(images, kinds if labels else None, classes if labels else (),
                   origin if more else None, folder.name, tuple(skipped))
 
-# %% ../nbs/03_datasets.ipynb #d35e9432
-def _listed(folder:Path, channels:int|None, labels:bool)->tuple[list[Path], list[Path]]:
-    "The picture files of a folder, and those that lie in no class; or a refusal."
-    if channels not in (None, 1, 3, 4):
-        raise ValueError(f"channels is {channels} where 1, 3, 4 or None is wanted")
-    if not folder.is_dir(): raise ValueError(f"{folder} is not a folder; check the path")
-    found = _pictures(folder)
-    strays = [file for file in found if labels and file.parent == folder]
-    files = [file for file in found if not labels or file.parent != folder]
-    if files: return files, strays
-    where = "no sub-folder with pictures, one a class" if labels else "no pictures"
-    raise ValueError(f"{folder} holds {where}; add some (.png, .jpg, .webp, .gif, .bmp, .tif)")
-
-# %% ../nbs/03_datasets.ipynb #41a63cc7
+# %% ../nbs/03_datasets.ipynb #04cbb596
 def _short_side(file:Path)->int:
     "Of a picture from its header alone; scans are read."
     if not file.name.lower().endswith((".dcm", ".dicom", ".nii", ".nii.gz")):
@@ -541,13 +439,22 @@ def _short_side(file:Path)->int:
 
 def _folder_size(folder:Path)->int:
     "64 if the median short side of (some 300) pictures is at least that, else 32."
-    files, sides = _pictures(folder), []
+    files, sides = pictures(folder), []
     for file in files[::max(1, len(files) // 300)]:
         try: sides.append(_short_side(file))
         except Exception: continue  # load_folder will say why
     return 64 if sides and statistics.median(sides) >= 64 else 32
 
-# %% ../nbs/03_datasets.ipynb #58efb429
+def _from_tensor(images:Tensor)->Images:
+    "A tensor that already is what this book calls images, or a refusal."
+    low, high = images.aminmax() if images.numel() else (torch.zeros(()), torch.zeros(()))
+    fits = images.dim() == 4 and images.shape[1] in (1, 3, 4) and images.is_floating_point()
+    if fits and low >= -1.001 and high <= 1.001: return Images(images.float(), name="tensor")
+    raise ValueError(f"a {images.dtype} tensor of shape {tuple(images.shape)} from {low:.4g} to "
+                     f"{high:.4g} met where float (n, c, h, w) in [-1, 1] is wanted; "
+                     "pass a NumPy array to have it converted")
+
+# %% ../nbs/03_datasets.ipynb #58f956cb
 def _numbers(place:Path, key:str)->Tensor|None:
     "The labels or groups of an .npz file, whole numbers from 0; None where there are none."
     if place.suffix.lower() != ".npz": return None
@@ -565,21 +472,12 @@ def _from_file(place:Path)->Images:
     classes = () if labels is None else tuple(str(k) for k in range(int(labels.max()) + 1))
     return Images(read_array(place), labels, classes, groups, place.stem)
 
-def _from_tensor(images:Tensor)->Images:
-    "A tensor that already is what this book calls images, or a refusal."
-    low, high = images.aminmax() if images.numel() else (torch.zeros(()), torch.zeros(()))
-    fits = images.dim() == 4 and images.shape[1] in (1, 3, 4) and images.is_floating_point()
-    if fits and low >= -1.001 and high <= 1.001: return Images(images.float(), name="tensor")
-    raise ValueError(f"a {images.dtype} tensor of shape {tuple(images.shape)} from {low:.4g} to "
-                     f"{high:.4g} met where float (n, c, h, w) in [-1, 1] is wanted; "
-                     "pass a NumPy array to have it converted")
-
-# %% ../nbs/03_datasets.ipynb #761dad69
+# %% ../nbs/03_datasets.ipynb #a39526c6
 def _from_path(source:str|os.PathLike[str], size:int|tuple[int, int]|None,
                channels:int|None, labels:bool)->Images:
     "A folder, an array file or a set, by its name."
     place = Path(source)
-    if isinstance(source, str) and (source in SETS or source in DOWNLOADS):
+    if isinstance(source, str) and source.split(":")[0] in SETS | DOWNLOADS:
         if not place.is_dir(): return load_set(source, size)
         raise ValueError(f"{source} is a set of the book and also a folder here; write ./{source} "
                          f'for the folder, or pass load_set("{source}")')
@@ -593,7 +491,7 @@ def _from_path(source:str|os.PathLike[str], size:int|tuple[int, int]|None,
     raise ValueError(f"{source} is no folder, no array file and no set of the book; "
                      f"the sets are {', '.join(SETS)}")
 
-# %% ../nbs/03_datasets.ipynb #4e21d24d
+# %% ../nbs/03_datasets.ipynb #cc2f9aaf
 def _resized(data:Images, size:int|tuple[int, int]|None)->Images:
     "Pictures of another size, and with them the facts that have a value for every pixel."
     if size is None or data.shape[2:] == _pair(size): return data
@@ -602,7 +500,6 @@ def _resized(data:Images, size:int|tuple[int, int]|None)->Images:
              _nearest(v, _pair(size)) if v.dim() == 3 else v for key, v in data.facts.items()}
     return replace(data, images=resize(data.images, size), facts=facts)
 
-# %% ../nbs/03_datasets.ipynb #a5874d84
 def load_data(source:Any,                         # folder, .npy, .npz, a set's name, array, Images
               size:int|tuple[int, int]|None=None, # None keeps it; folders become 32 or 64
               channels:int|None=None,             # 1, 3 or 4; None keeps it
@@ -621,7 +518,7 @@ def load_data(source:Any,                         # folder, .npy, .npz, a set's 
     images = data.images if channels is None else to_channels(data.images, channels)
     return _resized(replace(data, images=images), size)
 
-# %% ../nbs/03_datasets.ipynb #0d36b29a
+# %% ../nbs/03_datasets.ipynb #eb9adbce
 def _by_group(groups:NDArray[Any], fraction:float, random:np.random.Generator)->NDArray[Any]:
     "Whole groups, in random order, as long as they bring the test part closer to its share."
     names, counts = np.unique(groups, return_counts=True)
@@ -636,7 +533,6 @@ def _by_group(groups:NDArray[Any], fraction:float, random:np.random.Generator)->
         total += counts[i]
     return np.isin(groups, names[chosen])
 
-# %% ../nbs/03_datasets.ipynb #56e25d44
 def _by_label(labels:NDArray[Any], fraction:float, random:np.random.Generator)->NDArray[Any]:
     "The same share of every class by largest remainders; one picture at least stays behind."
     names, counts = np.unique(labels, return_counts=True)
@@ -688,14 +584,13 @@ def _renumbered(groups:NDArray[Any], seed:int)->NDArray[Any]:
     names, which = np.unique(groups, return_inverse=True)
     return np.random.default_rng(seed).permutation(len(names))[which]
 
-# %% ../nbs/03_datasets.ipynb #2647244d
+# %% ../nbs/03_datasets.ipynb #92945a48
 def _permutation(n:int, seed:int, epoch:int)->Tensor:
     "The order of one epoch, drawn from (seed, epoch) alone."
     mixed = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
     generator = torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
     return torch.randperm(n, generator=generator)
 
-# %% ../nbs/03_datasets.ipynb #2abf427a
 def _stream(tensors:tuple[Tensor, ...], first:int, share:int, step:int, seed:int,
            )->Iterator[tuple[Tensor, ...]]:
     "Pictures first to first + share - 1 of the stream, then those a step further, without end."
@@ -756,10 +651,10 @@ def _channels(items:Iterable[Any], load:Callable[[Any, int], Pair])->int:
         if not _is_grey(image[None]): return 3
     return 1
 
-# %% ../nbs/03_datasets.ipynb #c65e2e1d
+# %% ../nbs/03_datasets.ipynb #3f9491df
 def _records(source:Any, random:np.random.Generator)->Iterator[dict[str, Any]]:
     "One pass: over shards in random order, or over whatever gives records when iterated."
-    if not isinstance(source, list) or not isinstance(source[0], Path):
+    if not (isinstance(source, list) and source and isinstance(source[0], str | os.PathLike)):
         return iter(source.decode(False) if hasattr(source, "decode") else source)
     try: import webdataset
     except ImportError as error:
@@ -769,7 +664,7 @@ def _records(source:Any, random:np.random.Generator)->Iterator[dict[str, Any]]:
 
 def _mixed(source:Any, seed:int, buffer:int)->Iterator[dict[str, Any]]:
     "Records without end, each epoch in an order that depends on (seed, epoch) alone."
-    for epoch in counting():
+    for epoch in counter():
         random, held, met = np.random.default_rng([seed, epoch]), [], 0
         for record in chain(_records(source, random), [None] * buffer):
             if record is not None: held.append(record)
@@ -781,7 +676,13 @@ def _mixed(source:Any, seed:int, buffer:int)->Iterator[dict[str, Any]]:
         if not met: raise ValueError(f"epoch {epoch} of the source holds no records; pass shards or "
                                      "a data set that can be read again and again")
 
-# %% ../nbs/03_datasets.ipynb #a448d08f
+# %% ../nbs/03_datasets.ipynb #4a3f66b1
+def _shards(place:Path)->Any:
+    "A list of shards, or the folder itself if it holds none."
+    shards = sorted(place.glob("*.tar")) if place.is_dir() else [place]
+    if place.is_dir() or place.suffix == ".tar" and place.is_file(): return shards or place
+    raise ValueError(f"{place} is no folder and no .tar file; check the path")
+
 def _of_record(record:dict[str, Any], channels:int, size:tuple[int, int])->Pair:
     "The picture and the label of a record, by the names that WebDataset and datasets use."
     image, label = None, -1
@@ -798,17 +699,11 @@ def _of_record(record:dict[str, Any], channels:int, size:tuple[int, int])->Pair:
     if isinstance(image, Path): return resize(read_image(image, channels), size), label
     if image is None: raise ImageError(f"a record of {', '.join(record)} holds no picture; name it "
                                        "image, or by a suffix such as jpg")
-    array = np.asarray(image)
+    array = _pil_array(image) if hasattr(image, "getbands") else np.asarray(image)
     pixels = from_array(array[None], "NHW" if array.ndim == 2 else "NHWC")[0]
     return resize(to_channels(pixels, channels), size), label
 
-# %% ../nbs/03_datasets.ipynb #65b25d68
-def _shards(place:Path)->Any:
-    "A list of shards, or the folder itself if it holds none."
-    shards = sorted(place.glob("*.tar")) if place.is_dir() else [place]
-    if place.is_dir() or place.suffix == ".tar" and place.is_file(): return shards or place
-    raise ValueError(f"{place} is no folder and no .tar file; check the path")
-
+# %% ../nbs/03_datasets.ipynb #5f8adc9a
 def _file_items(folder:Path, size:tuple[int, int], labels:bool,
                )->tuple[list[tuple[Path, int]], Callable[..., Pair]]:
     "(file, label) for each picture of a folder, and how to read one."
