@@ -275,10 +275,41 @@ def test_datasets(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("ganbook.datasets.load_set", lambda *name, **more: few)
     assert here("datasets", "--json") == 0
     names = [card["name"] for card in json.loads(capsys.readouterr().out)["sets"]]
-    assert names == ["digits", "photos", "glyphs", "shapes"]
-    assert here("datasets") == 0 and "CC BY" in capsys.readouterr().out
+    assert {"digits", "numerals", "rooms", "thorax-ct", "mnist"} <= set(names)
+    assert here("datasets") == 0 and "Downloaded when asked for" in capsys.readouterr().out
+    assert here("datasets", "digits") == 0 and "CC BY" in capsys.readouterr().out
     assert here("datasets", "digits", "--out", tmp_path / "d") == 0
     assert len(list((tmp_path / "d").glob("[0-9]/*.png"))) == 40
+    assert here("datasets", "digits", "--out", tmp_path / "d.npz") == 0
+    with np.load(tmp_path / "d.npz") as held:
+        assert held["images"].shape == (40, 8, 8, 1) and (held["labels"] == few.labels.numpy()).all()
+
+
+def test_check_reports_and_changes_nothing(album, tmp_path, capsys):
+    before = {p: p.stat().st_mtime_ns for p in album.rglob("*")}
+    page = tmp_path / "report.html"
+    assert here("check", album, "--size", 32, "--report", page, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {p: p.stat().st_mtime_ns for p in album.rglob("*")} == before
+    assert {"half.jpg", "text.jpg", "empty.png"} <= set(found["dropped"])
+    assert "a step with 32 pictures of 32x32 takes" in found["cost"]
+    assert "half.jpg" in page.read_text(encoding="utf-8") and found["report"] == str(page)
+    assert here("check", album, "--size", 32, "--report", page) == 0  # its own page is replaced
+    assert "ganbook prepare" in capsys.readouterr().out
+
+
+def test_prepare_writes_what_train_reads_and_is_done_the_second_time(album, tmp_path, capsys):
+    words = ("prepare", album, "--out", tmp_path / "clean", "--size", 16)
+    assert here(*words, "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    pictures = sorted((tmp_path / "clean").rglob("*.png"))
+    assert len(pictures) == made["kept"] > 5 and made["written"] > 0
+    assert {Image.open(p).size for p in pictures} == {(16, 16)}
+    stamps = [p.stat().st_mtime_ns for p in pictures]
+    assert here(*words) == 0 and "ganbook train" in capsys.readouterr().out
+    assert [p.stat().st_mtime_ns for p in pictures] == stamps
+    assert here(*words[:-1], 32) == 2 and "--redo" in one_sentence(*capsys.readouterr())
+    assert here("train", tmp_path / "clean", "--out", tmp_path / "run", "--steps", 1) == 0
 
 
 def test_a_folder_without_a_name_of_its_own(tmp_path, monkeypatch, capsys):
@@ -473,8 +504,18 @@ WRONG = {
     "generate nowhere --out x.png --n many": "--n",
     "evaluate nowhere": "--data",
     "evaluate nowhere --data digits --n 0": "--n 0: want at least 1",
-    "datasets mnist": "no set of the book",
+    "datasets monet": "no set of the book",
     "datasets --out x": "name one",
+    "check nowhere": "nowhere",
+    "check empty": "empty",
+    "check two --size 4": "--size 4",
+    "check two --keep everything": "everything",
+    "check two --report notes.txt": "no report of ganbook",
+    "prepare two --out two": "two",
+    "prepare two --out two/clean": "two",
+    "prepare broken --out clean": "broken",
+    "prepare two --out clean --channels 2": "--channels 2",
+    "prepare two --out one --size 16": "one",
     "paint": "paint",
 }
 
@@ -582,6 +623,8 @@ def test_help_is_quick_and_knows_every_command():
     code, out, _ = ganbook("--help")
     took = time.monotonic() - began
     assert code == 0 and took < 20  # seconds; importing torch is what it must not do
-    assert all(w in out for w in "quickstart train generate evaluate datasets doctor".split())
+    assert all(
+        w in out for w in "quickstart check prepare train generate evaluate datasets doctor".split()
+    )
     lines = "import sys, ganbook.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", lines], env=ENVIRONMENT).returncode == 0
