@@ -145,14 +145,16 @@ class Card:
     classes:tuple[str, ...] = ()   # of a download, where its files do not name them
     files:tuple[tuple[str, ...], ...] = () # of a download: (checksum, address, mirrors ...) a size
 
-# %% ../nbs/03_datasets.ipynb #5f28b9eb
+# %% ../nbs/03_datasets.ipynb #b0c82206
 def _fixed(value:Any)->Any:
     "Lists, and lists in lists, as tuples."
     return tuple(map(_fixed, value)) if isinstance(value, list) else value
 
 def _cards(made:bool)->dict[str, Card]:
     "The cards of the sets that scripts make, or of those that are downloaded."
-    cards:dict[str, dict[str, Any]] = tomllib.loads(path("cards.toml").read_text(encoding="utf-8"))
+    place = path("cards.toml")
+    if not place.exists(): return {}  # the installation is damaged: load_set says so
+    cards:dict[str, dict[str, Any]] = tomllib.loads(place.read_text(encoding="utf-8"))
     return {name: Card(name, **{key: _fixed(value) for key, value in card.items()})
             for name, card in cards.items() if ("script" in card) == made}
 
@@ -266,7 +268,7 @@ def _record(card:Card, arrays:dict[str, NDArray[Any]], names:dict[str, tuple[str
     return Images(images, long.get("labels"), classes, long.get("groups"), card.name,
                   facts=facts, names=known)
 
-# %% ../nbs/03_datasets.ipynb #ef8cc919
+# %% ../nbs/03_datasets.ipynb #1c5446ad
 def load_set(name:str,                           # one of SETS or DOWNLOADS, options after :
              size:int|tuple[int, int]|None=None, # None keeps the card's
              seed:int=0,                         # of what is drawn, or of which are chosen
@@ -276,6 +278,7 @@ def load_set(name:str,                           # one of SETS or DOWNLOADS, opt
     base, *given = name.split(":")
     card = SETS.get(base) or DOWNLOADS.get(base)
     if card is None or len(given) > len(card.options):
+        if not SETS: raise ValueError(f"{path('cards.toml')} is missing; install ganbook again")
         raise ValueError(f"{name!r} is no set of the book; choose one of {', '.join(SETS)}, or to "
                          f"download {', '.join(DOWNLOADS)}")
     if count is not None and count < 1: raise ValueError(f"count is {count} where 1 is the least")

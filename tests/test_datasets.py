@@ -424,6 +424,14 @@ def test_what_takes_long_is_told_on_the_error_stream(capsys):
     assert out.out == "" and out.err.startswith("making moons ... ") and "suns" not in out.err
 
 
+def test_a_damaged_installation_imports_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "path", lambda name: tmp_path / name)
+    assert datasets._cards(made=True) == {}
+    monkeypatch.setattr(datasets, "SETS", {})
+    with pytest.raises(ValueError, match="cards.toml is missing; install ganbook again"):
+        load_set("digits")
+
+
 FEW = {"digits": 100, "photos": 90, "glyphs": 180, "shapes": 120, "brain": 12}
 
 
