@@ -283,10 +283,11 @@ def _measured(image:Any, exact:bool)->dict[str, Any]:
             "hash": bits, "shape": np.round(shape * 127).astype(np.int8).tobytes().hex(),
             "spread": float(small.std()), "border": border_of(tones), "notes": notes}
 
-# %% ../nbs/02_cleaning.ipynb #6e6b6a3a
+# %% ../nbs/02_cleaning.ipynb #2aa3e456
 def _formats(data:bytes)->list[str]:
     "What a file can be by its first bytes: a short list for the most common kind."
     from PIL import Image
+    Image.init() # at once, and only the first time
     return [name for name in (("JPEG", "MPO") if data[:2] == b"\xff\xd8" else FORMATS)
             if name in Image.OPEN]
 

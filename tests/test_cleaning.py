@@ -522,3 +522,17 @@ def test_time_is_not_lost_on_waiting():
     start = time.perf_counter()
     list(cleaning._in_order(lambda i: time.sleep(0.001), range(64), 8))
     assert time.perf_counter() - start < 60
+
+
+def test_the_first_file_of_a_process_is_read_like_all_others(tmp_path):
+    "PIL loads its formats late: not after the first pictures."
+    (tmp_path / "in").mkdir()
+    image = broken.picture(np.random.default_rng(0), 256)
+    for name in ("a.jpg", "b.webp", "c.tif"):
+        image.save(tmp_path / "in" / name)
+    code = f"from ganbook.cleaning import audit; print(audit({str(tmp_path / 'in')!r}).to_dict())"
+    environment = {**os.environ, "PYTHONPATH": str(broken.Path(cleaning.__file__).parents[1])}
+    alone = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert alone.stdout.strip() == str(audit(tmp_path / "in").to_dict())
