@@ -38,7 +38,7 @@ from .cleaning import pictures
 from .images import (ImageError, _open, _pair, _pil_array, from_array, is_picture, read,
                             read_array, read_image, resize, to_channels)
 
-# %% ../nbs/03_datasets.ipynb #9fd7d43a
+# %% ../nbs/03_datasets.ipynb #d4266461
 @dataclass(frozen=True, eq=False)
 class Images:
     "Pictures and what is known about them; every chapter takes and gives this."
@@ -52,7 +52,8 @@ class Images:
     names:dict[str, tuple[str, ...]] = field(default_factory=dict) # of a fact's, or groups', values
 
     def __post_init__(self)->None:
-        n, shape, flat = len(self.images), self.shape, {"labels": self.labels, "groups": self.groups}
+        n, shape = len(self.images), self.shape
+        flat = {"labels": self.labels, "groups": self.groups}
         if len(shape) != 4: raise ValueError(f"shape {shape} met where (n, c, h, w) is wanted")
         for what, values in (self.facts | flat).items():
             if values is None: continue
@@ -390,9 +391,9 @@ def _is_grey(images:Tensor)->bool:
     "Whether red, green and blue agree everywhere."
     return all(torch.equal(part[:, :1].expand_as(part), part) for part in images.split(256))
 
-# %% ../nbs/03_datasets.ipynb #fab805b8
+# %% ../nbs/03_datasets.ipynb #bbdc18c9
 def _read_all(files:list[Path], images:Tensor)->tuple[list[str], dict[int, Tensor]]:
-    "Fill images (n, c, h, w); each file's failure, or '', and of films the pictures after the first."
+    "Fill images (n, c, h, w); each file's failure, or '', and what films hold after the first."
     def load(i:int)->str:
         try: frames = read(files[i], images.shape[1])
         except ImageError as error: return str(error)
@@ -408,7 +409,8 @@ def _in_order(images:Tensor, good:list[int], more:dict[int, Tensor])->tuple[Tens
     "The pictures of readable files, films unrolled, and for each the number of its file."
     if not more: return images if len(good) == len(images) else images[good], torch.tensor(good)
     parts = [part for i in good for part in (images[i:i + 1], more.get(i)) if part is not None]
-    return torch.cat(parts), torch.tensor([i for i in good for _ in range(1 + len(more.get(i, ())))])
+    counts = torch.tensor([1 + len(more.get(i, ())) for i in good])
+    return torch.cat(parts), torch.tensor(good).repeat_interleave(counts)
 
 # %% ../nbs/03_datasets.ipynb #ce1dc587
 def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
@@ -654,7 +656,7 @@ def _channels(items:Iterable[Any], load:Callable[[Any, int], Pair])->int:
         if not _is_grey(image[None]): return 3
     return 1
 
-# %% ../nbs/03_datasets.ipynb #3f9491df
+# %% ../nbs/03_datasets.ipynb #5c98a63c
 def _records(source:Any, random:np.random.Generator)->Iterator[dict[str, Any]]:
     "One pass: over shards in random order, or over whatever gives records when iterated."
     if not (isinstance(source, list) and source and isinstance(source[0], str | os.PathLike)):
@@ -676,8 +678,8 @@ def _mixed(source:Any, seed:int, buffer:int)->Iterator[dict[str, Any]]:
                 i = int(random.integers(len(held)))
                 held[i], held[-1] = held[-1], held[i]
                 yield held.pop()
-        if not met: raise ValueError(f"epoch {epoch} of the source holds no records; pass shards or "
-                                     "a data set that can be read again and again")
+        if not met: raise ValueError(f"epoch {epoch} of the source holds no records; pass "
+                                     "shards, or what can be read again and again")
 
 # %% ../nbs/03_datasets.ipynb #4a3f66b1
 def _shards(place:Path)->Any:
@@ -706,7 +708,7 @@ def _of_record(record:dict[str, Any], channels:int, size:tuple[int, int])->Pair:
     pixels = from_array(array[None], "NHW" if array.ndim == 2 else "NHWC")[0]
     return resize(to_channels(pixels, channels), size), label
 
-# %% ../nbs/03_datasets.ipynb #5f8adc9a
+# %% ../nbs/03_datasets.ipynb #0c8dc128
 def _file_items(folder:Path, size:tuple[int, int], labels:bool,
                )->tuple[list[tuple[Path, int]], Callable[..., Pair]]:
     "(file, label) for each picture of a folder, and how to read one."
@@ -731,7 +733,7 @@ def _stacked(shares:Iterator[list[Pair]], labels:bool)->Iterator[tuple[Tensor, .
     for pairs in shares:
         images, kinds = torch.stack([image for image, _ in pairs]), [kind for _, kind in pairs]
         if labels and min(kinds) < 0:
-            raise ValueError("a record without a label met where labels are wanted; add cls or label")
+            raise ValueError("a record without a label met where one is wanted; add cls or label")
         yield (images, torch.tensor(kinds)) if labels else (images,)
 
 # %% ../nbs/03_datasets.ipynb #6431839f
