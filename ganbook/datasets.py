@@ -123,7 +123,7 @@ def _cached(name:str, make:Callable[[], dict[str, NDArray[Any]]])->dict[str, NDA
     _keep(place, arrays)
     return arrays
 
-# %% ../nbs/03_datasets.ipynb #b60bd60a
+# %% ../nbs/03_datasets.ipynb #94e41f68
 @dataclass(frozen=True)
 class Card:
     "What one should know about a set before using it."
@@ -135,6 +135,7 @@ class Card:
     good_for:str
     not_for:str
     checksum:str                   # first 16 digits of SHA-256 with seed 0, on the pinned platform
+    first:tuple[str, float] = ("", 0.) # the same of the first 20 pictures, and their mean
     groups:str = ""                # what must not be split apart; "" where nothing is known
     sizes:tuple[int, ...] = ()     # heights at which it is drawn; others are resized from these
     script:str = ""                # data/make/SCRIPT.py makes it; "": it is downloaded
