@@ -12,14 +12,20 @@ from ganbook.datasets import path
 from ganbook.features import (
     ENCODERS,
     Encoder,
+    atlas,
+    colours,
+    directions,
     edges,
     extract,
     histogram,
     hog,
     load_encoder,
+    map2d,
     nearest,
+    neighbour_page,
     prepare,
     train_classifier,
+    train_encoder,
 )
 
 
@@ -181,3 +187,108 @@ def test_labels_that_do_not_fit_are_refused(labels):
 
 def test_an_encoder_of_ones_own_needs_no_file():
     assert Encoder(3, dim=10, width=8)(pictures(2, 3)).shape == (2, 10)
+
+
+def test_the_shipped_encoders_say_who_they_are():
+    for channels, name in ((1, "grey"), (3, "colour"), (4, "colour")):
+        encoder = load_encoder(channels)
+        assert encoder.name == name and encoder.fingerprint() in encoder.note
+        assert f"the book's {name} encoder" in encoder.note
+        assert encoder.fingerprint() == load_encoder(channels).fingerprint()
+    assert load_encoder(1).fingerprint() != Encoder(1).fingerprint()
+
+
+@pytest.mark.parametrize("channels, labels", [(1, True), (1, False), (3, True), (4, False)])
+def test_an_encoder_of_ones_own_is_seeded_frozen_and_alone(channels, labels):
+    x = pictures(80, channels, 20, 36)
+    y = torch.arange(80) % 3 if labels else None
+    before = torch.get_rng_state()
+    first, again = (train_encoder(x, y, steps=3, seed=2) for _ in range(2))
+    assert torch.equal(before, torch.get_rng_state())
+    assert first.channels == (1 if channels == 1 else 3)
+    assert first.name == "own" and "only with themselves" in first.note
+    assert not any(p.requires_grad for p in first.parameters()) and not first.training
+    found = extract(x, first)
+    assert torch.allclose(found, extract(x, again), atol=1e-4)
+    assert found.shape == (80, 64) and found.mean(0).abs().max() < 1e-2
+    assert 0.5 < found.var(0).mean() < 2
+    assert train_encoder(x, y, steps=3, seed=3).fingerprint() != first.fingerprint()
+
+
+def test_an_encoder_of_ones_own_learns_its_labels():
+    x, y = bars(300, 0)
+    encoder = train_encoder(x, y, steps=60)
+    assert train_classifier(x, y, 60, encoder=encoder).accuracy(*bars(100, 1)) > 0.9
+
+
+def test_large_pictures_teach_a_grey_encoder_when_told_to():
+    assert train_encoder(pictures(64, 3, 100, 130), steps=1, channels=1).channels == 1
+
+
+@pytest.mark.parametrize(
+    "n, labels, reason",
+    [
+        (10, None, "too few"),
+        (64, torch.ones(64), "two classes"),
+        (64, torch.arange(63), "whole"),
+        (64, -torch.ones(64), "whole"),
+    ],
+)
+def test_what_cannot_teach_an_encoder_is_refused(n, labels, reason):
+    with pytest.raises(ValueError, match=reason):
+        train_encoder(pictures(n), labels, steps=1)
+
+
+def test_colours_are_counted_together():
+    x = pictures(4, 3)
+    found = colours(x, 5)
+    assert found.shape == (4, 125) and torch.allclose(found.sum(1), torch.ones(4))
+    by_blue = found.view(4, 5, 5, 5)
+    channels = histogram(x, 5).view(4, 3, 5)
+    for channel, others in enumerate(((2, 3), (1, 3), (1, 2))):
+        assert torch.allclose(by_blue.sum(others), channels[:, channel], atol=1e-6)
+    assert colours(pictures(2, 1)).shape == (2, 64)
+
+
+def test_a_quarter_turn_moves_the_directions_by_half_their_number():
+    x = torch.randn(3, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    votes = directions(x, 10).sum((2, 3))
+    turned = directions(x.rot90(1, (2, 3)), 10).sum((2, 3))
+    assert torch.allclose(votes.roll(5, 1), turned, rtol=1e-3, atol=1e-4)
+    assert torch.equal(directions(torch.zeros(1, 1, 9, 9)), torch.zeros(1, 9, 9, 9))
+
+
+@pytest.mark.parametrize("method", ["tsne", "pca"])
+def test_a_map_keeps_two_heaps_apart_and_repeats(method):
+    x = torch.randn(40, 64, generator=torch.Generator().manual_seed(0))
+    x[20:] += 10
+    places = map2d(x, seed=1, method=method)
+    assert places.shape == (40, 2) and places.min() == 0 and places.max() == 1
+    assert torch.equal(places, map2d(x, seed=1, method=method))
+    inside = nearest(places, places, k=2)[1][:, 1]
+    assert ((inside < 20) == (torch.arange(40) < 20)).all()
+
+
+def test_a_map_of_equal_pictures_is_finite():
+    assert map2d(torch.ones(9, 64), method="pca").isfinite().all()
+    assert map2d(torch.ones(9, 64)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "x, method", [(torch.zeros(4, 8), "tsne"), (torch.zeros(9, 8), "umap"), (torch.zeros(9), "pca")]
+)
+def test_what_cannot_be_mapped_is_refused(x, method):
+    with pytest.raises(ValueError, match="give 'tsne' or 'pca'"):
+        map2d(x, method=method)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pages_show_every_picture_they_are_given(channels):
+    x = pictures(6, channels, 16, 24)
+    page = neighbour_page(x[:2], x, *nearest(x[:2].flatten(1), x.flatten(1), k=3))
+    assert len(page.axes) == 8 and page.axes[1].get_xlabel() == "0.00"
+    sheet = atlas(x, torch.linspace(0, 1, 6)[:, None].repeat(1, 2), across=6).axes[0]
+    shown = sheet.images[0].get_array()
+    assert shown.shape[:2] == (6 * 16, 6 * 24)
+    wanted = features.to_array(x[5:])[0]
+    assert (shown[80:, 120:].reshape(wanted.shape) == wanted).all()
