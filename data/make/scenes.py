@@ -677,16 +677,16 @@ FLOORS = (
     (0.08, 0.0, 0.02, 0.9, 0.0),
 )
 WALLS = (
-    (0.12, 0.38, 0.5, 0.0, 0.0, 0.0),
-    (0.5, 0.04, 0.02, 0.04, 0.4, 0.0),
-    (0.95, 0.0, 0.0, 0.0, 0.05, 0.0),
+    (0.08, 0.4, 0.52, 0.0, 0.0, 0.0),
+    (0.34, 0.03, 0.0, 0.03, 0.6, 0.0),
+    (0.97, 0.0, 0.0, 0.0, 0.03, 0.0),
     (0.03, 0.0, 0.0, 0.0, 0.0, 0.97),
-    (0.06, 0.06, 0.0, 0.88, 0.0, 0.0),
+    (0.05, 0.05, 0.0, 0.9, 0.0, 0.0),
 )
 USUAL = (
-    "c9bccf e3c9cf a9bccb b9c4dc d8c3dc e6d5c9 c3d3c4 dcc3b4 b9b4d4",
-    "d9cdb8 b9ae9c c77f62 8f9a7a 6f8a8f a89484 cdb794 dba46d 9a9a93",
-    "f0ead2 e9e2b8 dfe6d0 d6e3d9 f2efe6 efe0b8 cfdccb f0e6c9",
+    "c9bccf e3c9cf a9bccb b9c4dc d8c3dc e6cbd2 b9b4d4 c4cbe0",
+    "d9cdb8 b9ae9c a89484 cdb794 9a9a93 b5b0a4 c2b49a 8f9a7a",
+    "f4f1e6 f2efe6 f0ead2 efece2 f3eede eef0e6",
     "dfe9ec cfe0e2 e6ebe6 d6e4dc e3e6ee c9dce4",
     "6d3f45 3f5a52 5d6f86 7d9a78 8f5a4a 46566b a3704f 5b6b4a",
 )
@@ -1012,7 +1012,7 @@ def _windows(room: Room, light: int) -> None:
     frame = pick(random, "f2efe9 f2efe9 e4ddd0 8a5a34 5c6166 3c3f44")
     count = 1 if room.kind == 3 else int(random.integers(1, 3))
     glow = (1.9, 1.5, 1.15, 0.9)[light]
-    cloths = random.random() < (0.15 if room.kind in (2, 3) else 0.75)
+    cloths = random.random() < (0.92, 0.8, 0.0, 0.03, 0.7)[room.kind]
     colour, second = pick(random, FABRICS + " " + LINEN), pick(random, LINEN)
     weave = int(random.integers(2))
     for _ in range(count):
@@ -1380,7 +1380,7 @@ def _chair(colour: Floats, seat: Floats, kind: int, back: float) -> list[Solid]:
 def _bedroom(room: Room, lit: bool) -> None:
     random = room.random
     _bed(room, lit)
-    _cabinet(room, "wardrobe" if random.random() < 0.6 else "")
+    _cabinet(room, "wardrobe" if random.random() < 0.7 else "dresser")
     if random.random() < 0.5:
         _cabinet(room, "dresser")
     if random.random() < 0.4:
@@ -1430,7 +1430,7 @@ def _living(room: Room, lit: bool) -> None:
             block(0, 0.45, 0.2, 0.25, 0.05, 0.15, PICTURE, screen),
         ]
         room.put(parts, (wide, 1.15, 0.42), "012")
-    if random.random() < 0.75:
+    for _ in range(1 + int(random.integers(2))):
         _cabinet(room, "bookcase")
     spot = room.put(tall := _lamp(room, lit, True), (0.5, 1.8, 0.5), "012", tries=10)
     if spot and lit:
@@ -1445,7 +1445,7 @@ def _kitchen(room: Room, lit: bool) -> None:
     random = room.random
     colour = pick(
         random,
-        "efe9dd e6e6e2 8fa3a6 6d7f73 3d5a80 b9a58f a9774a d9b98a c9d0c0 4f6d6b c96f5a 55595e",
+        "efe9dd e6e6e2 8fa3a6 6d7f73 b9c4c0 c9d0c0 4f6d6b 9fb8c4 7f97a8",
     )
     knob = linear("d8d4cc") if random.random() < 0.5 else linear("3a3836")
     top = pick(random, "3a3836 d8d4cc c9a878 8a8f92 efece6 6b4f3a")
@@ -1521,11 +1521,13 @@ def _kitchen(room: Room, lit: bool) -> None:
                 parts.append(block(a, 1.8, 0.2, 0.24, room.height - 1.8, 0.24, CABINET, steel))
             continue
         parts.append(block(a, 0.08, 0.29, each - 0.006, 0.78, 0.56, CABINET, front))
+        px, pz = x + a * math.cos(turn), z - a * math.sin(turn)
+        pane = any(math.hypot(px - v[0], pz - v[2]) < v[4] + 0.6 * each for v in room.windows)
         if k == sink:
             parts.append(block(a, 0.905, 0.32, each * 0.75, 0.015, 0.36, CABINET, steel, contact=0))
             parts.append(block(a, 0.9, 0.1, 0.035, 0.3, 0.035, CABINET, steel))
             parts.append(block(a, 1.19, 0.17, 0.035, 0.035, 0.2, CABINET, steel))
-        if random.random() < 0.62 and wall == 0 or random.random() < 0.4:
+        if not pane and (random.random() < 0.62 and wall == 0 or random.random() < 0.4):
             parts.append(block(a, 1.45, 0.17, each - 0.006, upper, 0.34, CABINET, front))
     a0 = -length / 2 + each * (fridge + 1) if fridge == 0 else -length / 2
     a1 = length / 2 - each if fridge == units - 1 else length / 2
@@ -1547,8 +1549,8 @@ def _kitchen(room: Room, lit: bool) -> None:
     room.add(parts, x, 0, z, turn)
     # an island or a small table with stools
     cx, cz = random.uniform(-0.5, 0.5), room.depth * random.uniform(0.45, 0.6)
-    if random.random() < 0.5:
-        w, d = random.uniform(0.9, 1.5), random.uniform(0.6, 0.8)
+    if random.random() < 0.3:
+        w, d = random.uniform(0.8, 1.3), random.uniform(0.5, 0.7)
         yaw = random.choice([0.0, math.pi / 2]) + random.normal(0, 0.05)
         if random.random() < 0.85:
             island = [
@@ -1722,7 +1724,7 @@ def _dining(room: Room, lit: bool) -> None:
     _ceiling_lamp(room, x, z, lit, random.uniform(0.7, 1.05))
     _cabinet(room, "dresser", "012")
     if random.random() < 0.5:
-        _cabinet(room, "bookcase" if random.random() < 0.5 else "wardrobe")
+        _cabinet(room, "dresser")
     for _ in range(int(random.integers(1, 3))):
         _picture(room)
 
@@ -1730,7 +1732,7 @@ def _dining(room: Room, lit: bool) -> None:
 def _shell(room: Room, wall: int, floor: int) -> Solid:
     "Walls, floor and ceiling with their coverings."
     random, n = room.random, room.number()
-    walls = pick(random, PAINTS if random.random() < 0.06 else USUAL[room.kind])
+    walls = pick(random, PAINTS if random.random() < 0.03 else USUAL[room.kind])
     second = walls * F32(random.choice([0.72, 1.18]))
     accent = pick(random, USUAL[room.kind]) if random.random() < 0.35 else walls
     white = pick(random, "f3f1ec f3f1ec efe9df e9e9e6", 0.02)
@@ -1739,8 +1741,8 @@ def _shell(room: Room, wall: int, floor: int) -> Solid:
     if wall == 5:
         size = float(random.choice([0.15, 0.2, 0.3]))
         cover = tiles(
-            pick(random, TILES + " 9fc0c4 a7c4b0 c4b7d0 7f9fb5 d9a9a0"),
-            pick(random, TILES),
+            pick(random, "9fc0c4 a7c4b0 7f9fb5 8fb8b5 b4cdd6 c3d8d0 93b3c9"),
+            pick(random, "ece9e4 e4e8e8 cfd6d6 dfe9ec"),
             linear("f0efec"),
             n,
             size,
@@ -2086,13 +2088,13 @@ SKY, MOUNTAIN, MEADOW, FIELD, TREE, WATER, SAND, PATH, ROCK, HOUSE = range(10)
 
 # by season: spring, summer, autumn, winter
 GRASS = (
-    "93ad45 9db554 88a540 a3b55c",
-    "4f7a3c 5a8444 47703a 638a4a",
+    "a8bd48 b3c95a 9cb640 adc355",
+    "40703a 4b7b42 38673a 557f48",
     "a39149 94803f b09a55 8a7d45",
     "e4eaf2 dde5ef eaeef4 d9e2ee",
 )
 LEAVES = (
-    "98b84f a8c45c a0bd52 e8b3c6 eecbd6 ebe0e2 8fb04a",
+    "a3c252 b0ca60 e8b3c6 eecbd6 f0e4e6 e5a9c4",
     "3f6f2f 4a7d35 35632c 56843a 2f5a2e",
     "c9682a d98f2f b8472a e0b23f a3542c cf7f2c 8f6f35",
     "6f6259 7d7068 62574f 8a7f7a",
@@ -2105,7 +2107,7 @@ CONIFERS = (
 )
 CROPS = (
     "7fb04a 93ad45 e2d24a 6aa04a b3b85a",
-    "d3bd5c 5f8a3a 4f7a3c 7a9a3f 568045",
+    "d3bd5c 5f8a3a 4f7a3c 6d913f 568045",
     "8a6a48 a98a5a 7d6a3f 9a7f50 b59a5f",
     "dfe6ef d2dbe6 e6ebf2 c9cfd6",
 )
@@ -2132,7 +2134,11 @@ class Land:
         self.dip = self.hill * 1.2 + u(4, 12)
         self.side, self.shore, self.bay = int(random.choice([-1, 1])), u(-40, 6), u(10, 40)
         self.bend = (u(0.006, 0.02), u(0, 6.28), u(8, 40), u(-0.2, 0.2), u(-12, 12))
-        self.river = u(7, 20)
+        if kind == 3:  # the camera stands on a bank
+            a, b, c, d, _ = self.bend
+            bank = self.side * u(11, 24)
+            self.bend = (a, b, c, d, bank - c * math.sin(12 * a + b) - 12 * d)
+        self.river = u(6, 14)
         self.water = {0: -self.dip * 0.55, 2: 0.0, 3: -2.5}.get(kind, -1e4)
         self.sandy = random.random() < (0.5, 0, 0.85, 0.3, 0, 0)[kind]
         self.beach = u(0.4, 1.1)
@@ -2270,7 +2276,8 @@ class Land:
         z = random.uniform(28, 95)
         x = random.uniform(-0.65, 0.65) * z * self.tangent
         rest = random.uniform(0, 1, 4)
-        wall = pick(random, "efe6d6 d9c9ad 8a5a34 b5473c e9e4da a97b58 7d8a93")
+        walls = "efe6d6 d9c9ad 8a5a34 b5473c e9e4da a97b58 7d8a93"
+        wall = pick(random, walls if self.season < 3 else "8a5a34 b5473c a97b58 6f7d88 c9a46f")
         roof = (
             pick(random, "a3503a 8a4434 55504d 6f5a48 7a4a3a")
             if self.season < 3
@@ -2482,7 +2489,7 @@ def _cover(land: Land, m: dict[str, Any]) -> tuple[Floats, NDArray[np.uint8]]:
         colour = blend(colour, linear("9a8f6f"), bare_patch * 0.6)
     if land.flowers is not None:
         drifts = smooth(noise(x / 1.9 + 50, z / 1.9), 0.1, 1.2) * np.clip(1 - z / 900, 0, 1)
-        colour = blend(colour, land.flowers, 0.42 * drifts)  # too small to be told apart
+        colour = blend(colour, land.flowers, 0.55 * drifts)  # too small to be told apart
         i, j = np.floor(x / 0.22), np.floor(z / 0.55)
         bloom = (cells(i, j, land.number) > 0.8) * smooth(noise(x / 1.3, z / 1.3), -0.4, 0.8)
         colour = blend(
@@ -3261,6 +3268,10 @@ def _house(site: Site) -> None:
     base, storey = u(2.9, 3.2), u(2.6, 2.9)
     h = base + storeys * storey + 0.1
     colour = site.skin(int(random.choice([0, 1, 2, 3], p=[0.25, 0.35, 0.1, 0.3])))
+    if site.wall in (0, 3):  # rarely white
+        colour = pick(
+            random, "e8d0a0 e3b98a d9a98a f0d98f c98f6f dfb4a0 7d3f33 5f7485 b5564a c9b38a"
+        )
     bay = w / int(random.integers(3, 5))
     frame = pick(random, "f4f1ea f4f1ea e3dccd 4a3b2c 3f5a4a")
     slots = round(w / bay)
@@ -3294,7 +3305,7 @@ def _house(site: Site) -> None:
     )
     site.part(0, 0, 0, w, h, d, B_WALL, front(f))
     tile = pick(random, "a3503a 8a4434 b0664a 8f5a40 7a4a3a 6f5a48 55504d")
-    kind = str(random.choice(["gable", "front", "hip"], p=[0.45, 0.3, 0.25]))
+    kind = str(random.choice(["gable", "front", "hip"], p=[0.55, 0.15, 0.3]))
     rise = u(0.36, 0.56) * (w if kind == "front" else d)
     out = u(0.35, 0.7)
     site.parts.append(
