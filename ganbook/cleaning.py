@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MARKER', 'KINDS', 'LOST', 'WHOLE', 'AGAINST', 'Cost', 'SAFE', 'RESERVED', 'pictures', 'Facts', 'perceptual_hash',
-           'border_of', 'Rules', 'study', 'Kind', 'Seen', 'Judge', 'Finding', 'Audit', 'audit', 'Vetoes', 'Browser',
-           'browse', 'Entry', 'Manifest', 'prepare']
+           'border_of', 'Rules', 'study', 'Kind', 'alike', 'Seen', 'Judge', 'Finding', 'Audit', 'audit', 'Vetoes',
+           'Browser', 'browse', 'Entry', 'Manifest', 'prepare']
 
 # %% ../nbs/02_cleaning.ipynb #7ca00e04
 import base64
@@ -72,7 +72,7 @@ def pictures(folder:str|os.PathLike[str], # searched with its sub-folders
     "The picture files below a folder; nothing hidden, no linked folders."
     return [path for _, path, aside in _listing(Path(folder)) if not aside]
 
-# %% ../nbs/02_cleaning.ipynb #23dd142d
+# %% ../nbs/02_cleaning.ipynb #a0594f20
 @dataclass(frozen=True, slots=True)
 class Facts:
     "What one look at one file tells; a few hundred bytes, whatever the picture's size."
@@ -90,7 +90,7 @@ class Facts:
     digest:str=""            # of the file's bytes
     pixels:str=""            # of its pixels, as decoded here
     hash:str=""              # perceptual: 64 bits, in hexadecimal as imagehash writes them
-    shape:str=""             # 63 signed bytes in hexadecimal: what the hash took the signs of
+    thumb:str=""             # 16x16 grey values, in hexadecimal
     spread:float=0           # standard deviation of its grey values, 0 to 127
     border:tuple[float, float, float, float]=(0, 0, 0, 0) # constant part: left, top, right, bottom
 
@@ -137,29 +137,23 @@ def _fault(data:bytes, form:str)->tuple[str, str]|None:
         return "truncated", "it is shorter than its header says: it was cut short"
     return None
 
-# %% ../nbs/02_cleaning.ipynb #1690bafc
+# %% ../nbs/02_cleaning.ipynb #7c1a79a1
 @cache
 def _cosines()->NDArray[Any]:
     "The first 8 rows of the discrete cosine transform of 32 numbers (type II, not normalised)."
     return 2 * np.cos(np.pi * np.outer(np.arange(8), 2 * np.arange(32) + 1) / 64)
 
 def _thirty_two(image:Any)->NDArray[Any]:
-    "A PIL picture as 32x32 grey values."
+    "A PIL picture in mode L or RGB as 32x32 grey values, reduced in steps that keep its geometry."
     from PIL import Image
-    grey = image if image.mode == "L" else image.convert("L")
-    factor = min(grey.size) // 32
-    if factor > 1: grey = grey.reduce(factor)
-    if grey.size != (32, 32): grey = grey.resize((32, 32), Image.Resampling.LANCZOS)
-    return np.asarray(grey)
+    small = image.resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2)
+    return np.asarray(small.convert("L"))
 
-def perceptual_hash(grey:NDArray[Any],                    # (32, 32), 0 to 255
-                   )->tuple[str, NDArray[Any]]:           # 16 hexadecimal digits; 63 numbers
+def perceptual_hash(grey:NDArray[Any], # (32, 32), 0 to 255
+                   )->str:             # 16 hexadecimal digits
     "imagehash's phash: which of the 64 slowest waves are stronger than their median."
     waves = _cosines() @ grey.astype(np.float64) @ _cosines().T
-    ordered = np.sort(waves, axis=None)
-    bits = waves > (ordered[31] + ordered[32]) / 2
-    shape = waves.reshape(-1)[1:]
-    return np.packbits(bits).tobytes().hex(), shape / max(float(np.sqrt(shape @ shape)), 1e-9)
+    return np.packbits(waves > np.median(waves)).tobytes().hex()
 
 # %% ../nbs/02_cleaning.ipynb #ebfa5779
 def _ones(words:NDArray[Any])->NDArray[Any]:
@@ -255,7 +249,7 @@ def _colourless(image:Any)->bool:
     array = np.asarray(image)
     return int((array.max(2) - array.min(2)).max()) <= 3
 
-# %% ../nbs/02_cleaning.ipynb #13c41bfc
+# %% ../nbs/02_cleaning.ipynb #c41d0eb7
 def _digest(data:bytes)->str:
     "24 digits that no two different files share."
     return hashlib.blake2b(data, digest_size=12).hexdigest()
@@ -269,18 +263,19 @@ def _foot(grey:NDArray[Any])->float:
 def _measured(image:Any, exact:bool)->dict[str, Any]:
     "Those facts that need pixels, of a picture in mode L, RGB or RGBA; exact if none is lost."
     whole, image = image, _over_white(image)
+    small = _thirty_two(image)
     factor = min(image.size) // 64
     if factor > 1: image = image.reduce(factor)
     notes:tuple[tuple[str, str], ...] = ()
     if image.mode == "RGB" and _colourless(image):
         notes = (("colourless", "stored in colour, but grey"),)
     grey = image if image.mode == "L" else image.convert("L")
-    small, tones = _thirty_two(grey), np.asarray(grey)
+    tones = np.asarray(grey)
     if not exact and tones[-1, 0] == tones[-1, -1] and (foot := _foot(tones)) > .05:
         notes += (("damaged", f"its lower {100 * foot:.0f} % are one flat tone, as after a cut"),)
-    bits, shape = perceptual_hash(small)
+    thumb = small.reshape(16, 2, 16, 2).mean((1, 3)).astype(np.uint8)
     return {"pixels": _digest(whole.tobytes() + f"{whole.size}".encode()) if exact else "",
-            "hash": bits, "shape": np.round(shape * 127).astype(np.int8).tobytes().hex(),
+            "hash": perceptual_hash(small), "thumb": thumb.tobytes().hex(),
             "spread": float(small.std()), "border": border_of(tones), "notes": notes}
 
 # %% ../nbs/02_cleaning.ipynb #2aa3e456
@@ -525,36 +520,38 @@ def _flags(facts:Facts, size:tuple[int, int], rules:Rules)->list[tuple[str, str]
 LOST = ("unreadable", "truncated", "stray")    # there is no whole picture: nothing can keep them
 WHOLE = ("mixed", "depth", "balance", "few") # findings about the set, not about one file
 
-# %% ../nbs/02_cleaning.ipynb #b11f36d3
+# %% ../nbs/02_cleaning.ipynb #e99c5536
+def alike(thumbs:NDArray[Any], # (n, 256), grey values
+          thumb:NDArray[Any],  # (256,)
+         )->NDArray[Any]:      # (n,) from -1 to 1
+    "Correlation of some thumbnails with one."
+    a, b = (t - t.mean(-1, keepdims=True) for t in (thumbs.astype(float), thumb.astype(float)))
+    return np.asarray(a @ b / np.sqrt((a * a).sum(-1) * (b @ b) + 1e-9))
+
 class Seen:
-    "The pictures met so far: 80 bytes for each, however large they are."
+    "The pictures met so far: 264 bytes for each, however large they are."
     def __init__(self)->None:
-        self.names:list[str] = []
-        self.same:dict[str, int] = {}
-        self.hashes, self.shapes = np.zeros(64, np.uint64), np.zeros((64, 63), np.int8)
+        self.names, self.same = list[str](), dict[str, int]()
+        self.hashes, self.thumbs = np.zeros(64, np.uint64), np.zeros((64, 256), np.uint8)
     def add(self, facts:Facts, name:str)->None:
         "Remember one more."
         n = len(self.names)
         if n == len(self.hashes):
-            self.hashes = np.concatenate([self.hashes, np.zeros_like(self.hashes)])
-            self.shapes = np.concatenate([self.shapes, np.zeros_like(self.shapes)])
-        self.hashes[n] = int(facts.hash, 16)
-        self.shapes[n] = np.frombuffer(bytes.fromhex(facts.shape), np.int8)
+            double = [np.concatenate([a, np.zeros_like(a)]) for a in (self.hashes, self.thumbs)]
+            self.hashes, self.thumbs = double
+        self.hashes[n], self.thumbs[n] = int(facts.hash, 16), list(bytes.fromhex(facts.thumb))
         self.names.append(name)
         for key in filter(None, (facts.digest, facts.pixels)): self.same.setdefault(key, n)
-    def find(self, facts:Facts, near:int, alike:float=.98)->tuple[str, str, str]|None:
+    def find(self, facts:Facts, near:int, least:float=.985)->tuple[str, str, str]|None:
         "(kind, name of the earlier one, detail) of the closest that is close enough."
         for key, what in ((facts.digest, "file"), (facts.pixels, "pixels")):
-            if key not in self.same: continue
-            return "duplicate", self.names[self.same[key]], f"the same {what}"
-        if near < 0 or not self.names: return None
+            if key in self.same: return "duplicate", self.names[self.same[key]], f"the same {what}"
         distances = _ones(self.hashes[:len(self.names)] ^ np.uint64(int(facts.hash, 16)))
         close = np.flatnonzero(distances <= near)
         if not len(close): return None
-        shape = np.frombuffer(bytes.fromhex(facts.shape), np.int8).astype(np.float32)
-        match = (self.shapes[close] @ shape) / 127 ** 2
-        if match.max() < alike: return None
+        match = alike(self.thumbs[close], np.frombuffer(bytes.fromhex(facts.thumb), np.uint8))
         best = close[match.argmax()]
+        if match.max() < least: return None
         return "near", self.names[best], f"{distances[best]} of 64 bits differ"
 
 # %% ../nbs/02_cleaning.ipynb #fccf582e
@@ -604,15 +601,16 @@ class Judge:
         self.kept[mode, facts.bits, _class_of(facts.name)] += 1
         return "", ""
 
-# %% ../nbs/02_cleaning.ipynb #dfd76c4b
-def _in_order(work:Callable[[Any], Any], items:Iterable[Any], workers:int|None)->Iterator[Any]:
+# %% ../nbs/02_cleaning.ipynb #b747905f
+def _in_order(work:Callable[[Any], Any], items:Iterable[Any], workers:int|None, part:int=16,
+             )->Iterator[Any]:
     "Work on items in a few threads; results come in the items' order, and only a few wait."
     items, waiting = iter(items), deque[Any]()
     workers = workers or min(8, os.cpu_count() or 1)
-    def part(some:list[Any])->list[Any]: return [work(item) for item in some]
+    def do(some:list[Any])->list[Any]: return [work(item) for item in some]
     with ThreadPoolExecutor(workers) as pool:
-        while some := list(islice(items, 16)):
-            waiting.append(pool.submit(part, some))
+        while some := list(islice(items, part)):
+            waiting.append(pool.submit(do, some))
             if len(waiting) > 2 * workers: yield from waiting.popleft().result()
         while waiting: yield from waiting.popleft().result()
 
@@ -837,7 +835,7 @@ img{max-width:96px;max-height:96px;image-rendering:pixelated;border:1px solid #c
 figcaption{font-size:12px;overflow-wrap:anywhere;color:#333}
 li{overflow-wrap:anywhere;margin-left:1.2rem}"""
 
-# %% ../nbs/02_cleaning.ipynb #9a91a469
+# %% ../nbs/02_cleaning.ipynb #da2d9216
 def _picture(audit:Audit, name:str, detail:str)->str:
     "A thumbnail and its caption, or a line where there is no picture."
     said = html.escape(f"{_printable(name)}: {_printable(detail)}")
@@ -865,7 +863,8 @@ def _page(audit:Audit, examples:int)->str:
     head = (f"{audit.files} files, {len(audit.dropped)} to leave out, {audit.kept} pictures stay. "
             f"{html.escape(audit.cost)}")
     sections = "\n".join(_section(audit, finding, examples) for finding in audit.findings)
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{source}</title>'
+    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            f'<meta name="generator" content="ganbook"><title>{source}</title>'
             f"<style>{STYLE}</style></head><body><h1>{source}</h1><p>{head}</p>\n"
             f"{sections or '<p>Nothing to complain of.</p>'}</body></html>\n")
 
@@ -1096,14 +1095,10 @@ class _Store:
         for name, _ in entry.outputs: (self.out / name).unlink(missing_ok=True)
         entry.outputs = ()
 
-# %% ../nbs/02_cleaning.ipynb #0cf30bce
+# %% ../nbs/02_cleaning.ipynb #72423b88
 def _resume(store:_Store, redo:bool)->None:
     "Read what an earlier run left in the folder, or refuse it."
-    if not store.path.exists():
-        if any(path.name != ".lock" for path in store.out.iterdir()):
-            raise ValueError(f"{store.out} is not empty and was not made by prepare: choose "
-                             "another folder")
-        return store.say(False)
+    if not store.path.exists(): return store.say(False)
     try: said = json.loads(store.path.read_text(encoding="utf-8"))["settings"]
     except (ValueError, KeyError, TypeError): said = {}
     lines = store.log.read_text(encoding="utf-8").splitlines() if store.log.exists() else []
@@ -1119,7 +1114,7 @@ def _resume(store:_Store, redo:bool)->None:
     store.log.unlink(missing_ok=True)
     return store.say(False)
 
-# %% ../nbs/02_cleaning.ipynb #76919d1b
+# %% ../nbs/02_cleaning.ipynb #8b82c4c3
 def _unchanged(store:_Store, source:_Source, item:Item)->Entry|None:
     "What an earlier run knows of this file, if it is still true."
     old = store.old.get(item[0])
@@ -1135,26 +1130,26 @@ def _unchanged(store:_Store, source:_Source, item:Item)->Entry|None:
     except OSError: return None
     return old if good and (old.outputs or old.state != "kept") else None
 
-def _make(store:_Store, source:_Source, wish:Wish, item:Item, stem:str)->Entry:
-    "Decode one file and write its picture, or pictures."
+def _make(source:_Source, wish:Wish, item:Item, stem:str)->tuple[Entry, list[bytes]]:
+    "Decode one file: what to say of it, and its picture, or pictures, as PNG."
     facts, picture = source.study(item, wish.size, wish.rules)
-    if picture is None: return Entry(facts, stem)
+    if picture is None: return Entry(facts, stem), []
     arrays = (_from_tensor if isinstance(picture, Tensor) else _from_pil)(picture, facts, wish)
-    names = [f"{stem}.png" if facts.frames == 1 else f"{stem}~{i:04}.png"
-             for i in range(len(arrays))]
-    outputs = []
-    for name, array in zip(names, arrays):
-        data = _stored(array)
-        _put(os.path.join(store.out, name), data)
-        outputs.append((name, len(data)))
-    return Entry(facts, stem, outputs=tuple(outputs))
+    data = [_stored(array) for array in arrays]
+    outputs = tuple((f"{stem}.png" if facts.frames == 1 else f"{stem}~{i:04}.png", len(png))
+                    for i, png in enumerate(data))
+    return Entry(facts, stem, outputs=outputs), data
 
-# %% ../nbs/02_cleaning.ipynb #c7aec958
-def _decide(store:_Store, judge:Judge, entry:Entry, make:Callable[[], Entry])->Entry:
+# %% ../nbs/02_cleaning.ipynb #17507a4a
+def _decide(store:_Store, judge:Judge, entry:Entry, data:list[bytes],
+            make:Callable[[], tuple[Entry, list[bytes]]])->Entry:
     "Keep or drop one file, and its picture."
     why, reason = judge(entry.facts)
-    if why: store.forget(entry)
-    elif not entry.outputs: entry = make() # left out by an earlier run, and good enough now
+    if not why and not entry.outputs: entry, data = make()
+    old = store.old.get(entry.facts.name)
+    if old and (why or old is not entry): store.forget(old)
+    if why: entry.outputs = ()
+    for (name, _), png in zip(entry.outputs, data): _put(os.path.join(store.out, name), png)
     entry.state = "kept" if not why else "skipped" if why == "stray" else "dropped"
     entry.why, entry.reason = why, reason
     return entry
@@ -1183,7 +1178,7 @@ class Manifest:
         return (f"{self.kept} files kept in {self.out}, {self.dropped} left out, {self.skipped} no "
                 f"pictures{gone}; {self.written} read this time")
 
-# %% ../nbs/02_cleaning.ipynb #a6109905
+# %% ../nbs/02_cleaning.ipynb #8e744fe2
 def _place(source:_Source, out:str|os.PathLike[str])->Path:
     "The new folder, made, if it may be there."
     place = Path(out)
@@ -1194,20 +1189,35 @@ def _place(source:_Source, out:str|os.PathLike[str])->Path:
         if here == there or here in there.parents or there in here.parents:
             raise ValueError(f"{place} and {source.folder} lie in one another: choose a folder "
                              "beside the originals, which are never touched")
-    place.mkdir(parents=True, exist_ok=True)
+    inside = {path.name for path in place.iterdir()} if place.exists() else set()
+    if inside - {".lock"} and "manifest.json" not in inside:
+        raise ValueError(f"{place} is not empty and was not made by prepare: choose another folder")
     return place
 
 @contextmanager
-def _locked(out:Path)->Iterator[None]:
-    "One at a time in a folder."
+def _held(out:Path)->Iterator[None]:
+    "The new folder, for one process at a time; where nothing comes of it, nothing is left."
     import filelock
+    new = [place for place in (out, *out.parents) if not place.exists()]
+    bare = bool(new) or not any(out.iterdir())
+    out.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(out / ".lock", timeout=0)
     try: lock.acquire()
     except filelock.Timeout:
         raise ValueError(f"another process is preparing {out}: wait for it, or choose another "
                          "folder") from None
     try: yield
+    except ValueError:
+        lock.release()
+        if bare: _clear(out, new)
+        raise
     finally: lock.release()
+
+def _clear(out:Path, new:list[Path])->None:
+    "Take back a folder that was empty before, and those that were made for it."
+    import shutil
+    for path in out.iterdir(): shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for place in new: place.rmdir()
 
 # %% ../nbs/02_cleaning.ipynb #cbb14919
 def _channels(source:_Source, channels:int|None)->int:
@@ -1225,7 +1235,7 @@ def _channels(source:_Source, channels:int|None)->int:
         if mode not in ("1", "L", "I", "F") and not mode.startswith("I;16"): return 3
     return 1
 
-# %% ../nbs/02_cleaning.ipynb #17df0ad4
+# %% ../nbs/02_cleaning.ipynb #9539e945
 def _run(store:_Store, source:_Source, wish:Wish, judge:Judge, workers:int|None,
          progress:Callable[[int, int], None]|None)->tuple[list[Entry], int, bool]:
     "Every item made where need be, and judged: entries, how many were read, whether any is new."
@@ -1234,15 +1244,18 @@ def _run(store:_Store, source:_Source, wish:Wish, judge:Judge, workers:int|None,
              for item in source.items}
     for folder in {os.path.dirname(stem) for stem in stems.values()}:
         (store.out / folder).mkdir(parents=True, exist_ok=True)
-    def make(item:Item)->Entry: return _make(store, source, wish, item, stems[item[0]])
-    def work(item:Item)->tuple[Any, Entry]:
-        return item, _unchanged(store, source, item) or make(item)
+    def make(item:Item)->tuple[Entry, list[bytes]]:
+        return _make(source, wish, item, stems[item[0]])
+    def work(item:Item)->tuple[Item, Entry, list[bytes]]:
+        old = _unchanged(store, source, item)
+        return (item, old, []) if old else (item, *make(item))
+    part = max(1, min(16, 2 ** 20 // (wish.size[0] * wish.size[1]))) # pictures that wait
     before = {name: (old.facts, old.line()) for name, old in store.old.items()}
     entries, made, changed = [], 0, False
     with open(store.log, "a", encoding="utf-8") as log, _listening():
-        results = _in_order(work, source.items, workers)
-        for item, entry in _told(results, len(source.items), progress):
-            entry = _decide(store, judge, entry, partial(make, item))
+        results = _in_order(work, source.items, workers, part)
+        for item, entry, data in _told(results, len(source.items), progress):
+            entry = _decide(store, judge, entry, data, partial(make, item))
             facts, line = before.get(item[0], (None, ""))
             made += facts is not entry.facts and bool(entry.facts.digest)
             if (told := entry.line()) != line:
@@ -1267,7 +1280,7 @@ def _finish(store:_Store, entries:list[Entry], changed:bool)->int:
         store.say(True, files=len(entries), **states)
     return sum(old.state == "gone" for old in gone)
 
-# %% ../nbs/02_cleaning.ipynb #9c9158ce
+# %% ../nbs/02_cleaning.ipynb #74bd58fd
 def prepare(source:Any,                       # a folder, .npy, .npz, or an array
             out:str|os.PathLike[str],         # a new folder, or one that an earlier run made
             size:int|tuple[int, int]=64,      # height and width, or one number for both
@@ -1286,13 +1299,18 @@ def prepare(source:Any,                       # a folder, .npy, .npz, or an arra
     settings = {"source": origin.identity, "size": list(size), "channels": wish.channels,
                 **{key: getattr(rules, key) for key in ("bits", "fit", "trim", "max_pixels")}}
     store = _Store(out, settings)
-    with _locked(out):
+    with _held(out):
         _resume(store, redo)
         entries, made, changed = _run(store, origin, wish, judge, workers, progress)
         gone = _finish(store, entries, changed)
+        states = Counter(entry.state for entry in entries)
+        if not states["kept"]: raise ValueError(_none(origin, judge))
     report = _close(origin, judge, channels=wish.channels)
-    states = Counter(entry.state for entry in entries)
-    kept, dropped, skipped = (states[state] for state in ("kept", "dropped", "skipped"))
-    if kept: return Manifest(out, report, kept, dropped, skipped, gone, made)
-    raise ValueError(f"none of the {len(entries)} files can stay ({out}/manifest.jsonl says why of "
-                     "each); keep a kind of finding, or take a smaller size")
+    return Manifest(out, report, *(states[s] for s in ("kept", "dropped", "skipped")), gone, made)
+
+def _none(source:_Source, judge:Judge)->str:
+    "Why nothing is left."
+    why = Counter(KINDS[kind].title for kind in judge.dropped.values())
+    told = ", ".join(f"{count} {title}" for title, count in why.most_common())
+    return (f"none of the {judge.files} files in {source.name} can stay ({told}): keep a kind of "
+            "finding, or take a smaller size")
