@@ -7,7 +7,7 @@ __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Draw', 'Recipe', 'Config', 'player
            'in_parts', 'Sampler', 'fitting', 'feed', 'Player', 'Housed', 'Trainer', 'Judge', 'Report', 'Measured',
            'ImageGAN', 'create_gan', 'load']
 
-# %% ../nbs/22_in_one_call.ipynb #c346a56d
+# %% ../nbs/22_in_one_call.ipynb #c1fa52a9
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 from .datasets import Images, batches, load_data
-from .features import extract
+from .features import Encoder, extract, load_encoder
 from .games import GAMES, GAN, Penalty, Record, one_centred, play, r1, r2, seeded
 from .images import write_image
 from .metrics import Distance, discriminator_accuracy, frechet
@@ -337,21 +337,22 @@ class Judge(Trainer):
         given = as_labels(self.config.classes, len(fake), labels)
         return self.scores(real.images, real.labels), self.scores(fake, *given)
 
-# %% ../nbs/22_in_one_call.ipynb #53c9a355
+# %% ../nbs/22_in_one_call.ipynb #2948a4b7
 @dataclass(frozen=True)
 class Report:
     "What `evaluate` measured."
-    distance:Distance             # Fréchet distance on the book's encoder, with interval and floor
+    distance:Distance             # Fréchet distance, with interval and floor
     discriminator_accuracy:float  # of D on real and generated pictures; 0.5: cannot tell
     step:int                      # of the model
+    encoder:str = ""              # the note of the encoder that the distance rests on
 
     def __str__(self)->str:
-        return (f"Frechet distance {self.distance}\ndiscriminator accuracy "
+        return (f"Frechet distance {self.distance}\n  {self.encoder}\ndiscriminator accuracy "
                 f"{self.discriminator_accuracy:.2f} (0.5: it cannot tell them apart)")
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #8dd78b07
+# %% ../nbs/22_in_one_call.ipynb #3c4e9432
 class Measured(Judge):
     "A judge whose pictures can be measured."
     def data(self, source:Any)->Images: # of this model's size and channels
@@ -362,14 +363,16 @@ class Measured(Judge):
                  source:Any,       # real pictures, best ones that were not trained on
                  n:int|None=None,  # how many to generate; None: as many as the real ones
                  seed:int=0,       # of noise and of the floor's halves
-                )->Report:         # prints as two lines
+                 encoder:Encoder|None=None, # one of your own; None: the book's, for comparison
+                )->Report:         # prints as three lines
         "Measure the generated pictures against real ones, with interval and floor."
         data = self.data(source)
         mix = data.labels if self.config.classes else None # classes as often as the real ones
         fake = self.generate(len(data) if n is None else n, seed, mix)
-        distance = frechet(extract(data.images), extract(fake), seed=seed)
+        encoder = encoder or load_encoder(self.config.channels)
+        distance = frechet(extract(data.images, encoder), extract(fake, encoder), seed=seed)
         accuracy = discriminator_accuracy(*self.judge(data, fake, mix))
-        return Report(distance, accuracy, self.gan.step)
+        return Report(distance, accuracy, self.gan.step, encoder.note)
 
 # %% ../nbs/22_in_one_call.ipynb #133ba278
 class ImageGAN(Measured):

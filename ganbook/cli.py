@@ -6,10 +6,10 @@
 __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 'Minutes', 'AnyData', 'FreeRun', 'Data',
            'ReportFile', 'Against', 'Target', 'Keep', 'Drop', 'Near', 'CleanOut', 'Fit', 'Trim', 'Bits', 'Channels',
            'Redo', 'RunOut', 'Size', 'AnyMinutes', 'Steps', 'Preset', 'Labels', 'Resume', 'AnySeed', 'HoldOut',
-           'Trained', 'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount', 'SetName',
-           'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result', 'first', 'plain', 'sentence', 'Commands',
-           'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told', 'enough', 'hold_out', 'Plan', 'Job',
-           'read_plan', 'resume_line', 'fit', 'spent', 'sheet', 'measure', 'read_classes', 'numbers', 'conclude',
+           'Trained', 'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount', 'Whose',
+           'SetName', 'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result', 'first', 'plain', 'sentence',
+           'Commands', 'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told', 'enough', 'hold_out', 'Plan',
+           'Job', 'read_plan', 'resume_line', 'fit', 'spent', 'sheet', 'measure', 'read_classes', 'numbers', 'conclude',
            'affordable', 'free_memory', 'one_thread', 'cost', 'check', 'prepare', 'free_run', 'quickstart', 'train',
            'generate', 'trained', 'evaluate', 'datasets', 'examined', 'look_at_pair', 'look_at_versions',
            'look_at_device', 'look_at_threads', 'look_at_memory', 'look_at_disk', 'look_at_encoders', 'look_at_cache',
@@ -344,23 +344,24 @@ def sheet(gan:"ImageGAN",   # trained, however little
         os.replace(partial, path)
     finally: partial.unlink(missing_ok=True)
 
-# %% ../nbs/23_your_images.ipynb #91278ec0
+# %% ../nbs/23_your_images.ipynb #cd9d2035
 def measure(gan:"ImageGAN",     # trained
             real:"Images",      # to compare with
             against:str,        # what these are: "held-out", "training" or "given"
             n:int|None=None,    # pictures to generate; None: as many as real ones
             seed:int=0,         # of the noise
+            encoder:Any=None,   # an `Encoder` of one's own; None: the book's
            )->tuple[dict[str, Any], list[str]]: # for programs, for people
     "Measure what can be measured; say what each number means, and what cannot be measured."
     if len(real) < FEW:
         why = (f"{_many(len(real), 'picture')} are too few to measure with: {FEW} is the least, "
                "some 2000 a good number")
         return {"measured": False, "why": why}, [f"Not measured: {why}. Look at the samples."]
-    report = gan.evaluate(real, n, seed)
+    report = gan.evaluate(real, n, seed, encoder)
     lines = [f"Measured against {len(real)} {against} pictures:",
              f"  Frechet distance {report.distance}",
              "    from the generated pictures to the real ones; a perfect generator gets real "
-             "against real", f"  discriminator accuracy {report.discriminator_accuracy:.2f}",
+             "against real", f"    {report.encoder}", f"  discriminator accuracy {report.discriminator_accuracy:.2f}",
              "    how often the opponent still tells real from generated; 0.5: it cannot"]
     if against == "training":
         lines.append("  These are the pictures it was trained on: copying would look good here.")
@@ -386,16 +387,18 @@ def read_classes(gan:"ImageGAN", # with classes
              f"    it reads {100 * right:.1f} % of held-out real pictures rightly"]
     return {"classifier_accuracy": right, "as_asked": followed, **asdict(seen)}, lines
 
-# %% ../nbs/23_your_images.ipynb #d27ff5b0
+# %% ../nbs/23_your_images.ipynb #3a3a0d2d
 def numbers(gan:"ImageGAN",     # trained
             train:"Images",     # for a classifier to learn from
             test:"Images|None", # to measure with; None: measure with `train`
             against:str="held-out",
             n:int|None=None,    # as in `measure`
             seed:int=0,
+            encoder:Any=None,   # as in `measure`
            )->tuple[dict[str, Any], list[str]]: # for programs, for people
     "All that can be measured."
-    value, lines = measure(gan, test or train, against if test else "training", n, seed)
+    against = against if test else "training"
+    value, lines = measure(gan, test or train, against, n, seed, encoder)
     if gan.config.classes and test and test is not train and value["measured"]:
         value["classes"], more = read_classes(gan, train, test, seed)
         lines += more
@@ -811,23 +814,40 @@ def _file_name(text:str)->str:
     "A class name that every file system takes."
     return "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in text)
 
-# %% ../nbs/23_your_images.ipynb #6443095b
+# %% ../nbs/23_your_images.ipynb #94c845f0
 Real = Annotated[str, typer.Option(help="Folder, .npy, .npz or set; best never trained on.")]
 AnyCount = Annotated[int|None, typer.Option(
     help="How many to generate; none: as many as there are real ones.")]
+Whose = Annotated[str, typer.Option(
+    help="book, whose numbers compare, or own: trained on this run's pictures, in a minute.")]
 
-# %% ../nbs/23_your_images.ipynb #52f6def9
+# %% ../nbs/23_your_images.ipynb #ca3dda69
 @app.command(help="Measure a run against real pictures.\n\n"
                   "Example: ganbook evaluate runs/mine --data more_photos/ --json")
-def evaluate(run:Trained, data:Real, n:AnyCount=None, seed:Seed=0, device:Device="auto",
-             as_json:Json=False)->None:
+def evaluate(run:Trained, data:Real, n:AnyCount=None, encoder:Whose="book", seed:Seed=0,
+             device:Device="auto", as_json:Json=False)->None:
     at_least_one("--n", n)
+    if encoder not in ("book", "own"): raise ValueError(f"--encoder {encoder}: want book or own")
     if run.is_file(): raise ValueError(f"{run} is a generator alone: name its run folder")
     gan = trained(run, device, "evaluate")
-    value, lines = numbers(gan, *_unseen(gan, run, told(gan.data(data))), n, seed)
+    eye = _own_encoder(gan, run) if encoder == "own" else None
+    value, lines = numbers(gan, *_unseen(gan, run, told(gan.data(data))), n, seed, eye)
     if not value["measured"]: raise ValueError(value["why"])
     value = {"run": str(run), "data": data, "step": gan.gan.step, **value}
     result(value, "\n".join(lines), as_json)
+
+# %% ../nbs/23_your_images.ipynb #d9e43d97
+def _own_encoder(gan:"ImageGAN", run:Path)->Any: # an Encoder
+    "An encoder trained on the very pictures that the run was trained on."
+    from ganbook.features import train_encoder
+    from ganbook.training import Run
+    plan, seed = read_plan(Run(run)), gan.config.seed
+    if plan is None:
+        raise ValueError(f"{run} was made from Python and does not say from which pictures: call "
+                         "its evaluate with encoder=train_encoder(pictures)")
+    part, _ = hold_out(gan.data(plan.source), plan.hold_out, seed)
+    note(f"training an encoder on the {len(part)} pictures of this run ...")
+    return train_encoder(part.images, part.labels, seed=seed)
 
 # %% ../nbs/23_your_images.ipynb #c9311f5b
 def _unseen(gan:"ImageGAN", run:Path, found:"Images")->tuple["Images", "Images|None", str]:

@@ -190,9 +190,10 @@ def _moved(images:Tensor, generator:torch.Generator, zoom:float=0.)->Tensor:
     places = F.affine_grid(maps, list(images.shape), align_corners=False)
     return F.grid_sample(images, places, padding_mode="border", align_corners=False)
 
-# %% ../nbs/04_features.ipynb #abb0a6f6
+# %% ../nbs/04_features.ipynb #2daa766a
 def _cycle(parameters:Any, rate:float, steps:int)->tuple[Any, Any]:
     "AdamW, and a rate that rises for a fifth of the steps and then falls to 0."
+    if steps < 10: raise ValueError(f"steps is {steps} where 10 or more are wanted to learn from")
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=.01)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps,
                                                           pct_start=.2)

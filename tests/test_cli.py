@@ -252,6 +252,23 @@ def test_evaluate_knows_what_was_trained_on(tmp_path, capsys):
     assert "10 pictures" in capsys.readouterr().err
 
 
+def test_an_own_encoder_is_named_and_sees_only_what_was_trained_on(tmp_path, monkeypatch, capsys):
+    from ganbook import features
+
+    taught, real = [], features.train_encoder
+    monkeypatch.setattr(
+        features,
+        "train_encoder",
+        lambda images, labels, seed: taught.append(len(images)) or real(images, labels, 10, seed),
+    )
+    assert here("train", "digits", "--out", tmp_path / "run", "--steps", 1) == 0
+    assert "the book's grey encoder" in capsys.readouterr().out
+    words = ("evaluate", tmp_path / "run", "--data", "digits", "--n", 100, "--encoder", "own")
+    assert here(*words) == 0
+    assert "compare only with themselves" in capsys.readouterr().out
+    assert taught == [1438]  # of 1797; the others are measured with
+
+
 def test_too_few_unseen_pictures_to_split_are_still_unseen(first, tmp_path, capsys):
     from ganbook.datasets import load_set
 
@@ -282,7 +299,8 @@ def test_datasets(tmp_path, monkeypatch, capsys):
     assert len(list((tmp_path / "d").glob("[0-9]/*.png"))) == 40
     assert here("datasets", "digits", "--out", tmp_path / "d.npz") == 0
     with np.load(tmp_path / "d.npz") as held:
-        assert held["images"].shape == (40, 8, 8, 1) and (held["labels"] == few.labels.numpy()).all()
+        assert held["images"].shape == (40, 8, 8, 1)
+        assert (held["labels"] == few.labels.numpy()).all()
 
 
 def test_check_reports_and_changes_nothing(album, tmp_path, capsys):
@@ -503,6 +521,7 @@ WRONG = {
     "generate nowhere --out x.png --n 0": "--n 0: want at least 1",
     "generate nowhere --out x.png --n many": "--n",
     "evaluate nowhere": "--data",
+    "evaluate nowhere --data digits --encoder mine": "--encoder mine",
     "evaluate nowhere --data digits --n 0": "--n 0: want at least 1",
     "datasets monet": "no set of the book",
     "datasets --out x": "name one",

@@ -1,4 +1,5 @@
-"""The numbers that the book claims: python tests/bench/run.py [import overhead digits omniglot]
+"""The numbers that the book claims:
+python tests/bench/run.py [import overhead cleaning features digits omniglot]
 
 Ratios in one run, several seeds, medians and spread. Budgets are core-seconds (CPU time of this
 process, one thread), so that another program on the machine costs time but no fairness. `omniglot`
@@ -283,7 +284,25 @@ def imports(args):
         print(f"import {what} / import torch: {spread(ratios)}")
 
 
-BENCHES = {"import": imports, "overhead": overhead, "digits": digits, "omniglot": omniglot}
+def cleaning(args):
+    "Audit and preparation of a folder over bare decoding: cleaning.py beside this file."
+    subprocess.run([sys.executable, str(Path(__file__).with_name("cleaning.py"))], check=True)
+
+
+def encoders(args):
+    "What the encoder tells apart, and the ladder: features.py beside this file."
+    program = [sys.executable, str(Path(__file__).with_name("features.py"))]
+    subprocess.run([*program, "--seeds", str(args.seeds)], check=True)
+
+
+BENCHES = {
+    "import": imports,
+    "overhead": overhead,
+    "cleaning": cleaning,
+    "features": encoders,
+    "digits": digits,
+    "omniglot": omniglot,
+}
 
 
 def main():
