@@ -4,20 +4,25 @@
 
 # %% auto #0
 __all__ = ['LAYOUTS', 'PICTURES', 'ImageError', 'layout_of', 'from_array', 'to_array', 'grid', 'show', 'panels', 'swap_channels',
-           'to_channels', 'resize', 'windowed', 'is_picture', 'read', 'read_image', 'read_array', 'write_image']
+           'to_channels', 'resize', 'windowed', 'is_picture', 'read', 'read_image', 'read_array', 'stored_range',
+           'write_image']
 
-# %% ../nbs/01_images.ipynb #25e20408
+# %% ../nbs/01_images.ipynb #bcf77aea
 import codecs
 import importlib
+import io
 import math
+import operator
 import os
 import re
 import threading
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -46,7 +51,7 @@ def layout_of(shape:tuple[int, ...], # of an array of pictures
     raise ImageError(f"shape {shape} is no stack of pictures; reshape it to (N, H, W), "
                      "(N, H, W, C) or (N, C, H, W)")
 
-# %% ../nbs/01_images.ipynb #63b40e5a
+# %% ../nbs/01_images.ipynb #84f7f69f
 RANGES = ((0, 1), (-1, 1), (0, 255))
 
 def _finite_range(array:NDArray[Any])->tuple[float, float]:
@@ -70,7 +75,7 @@ def _range(array:NDArray[Any])->tuple[float, float]:
         if black - 1e-4 <= low and high <= white + 1e-4: return black, white
     wanted = "[0, 1], [-1, 1] or [0, 255]; rescale" if kind == "f" else "0 to 255; convert"
     raise ImageError(f"{array.dtype} values run from {low:.4g} to {high:.4g} and not within "
-                     f"{wanted} them first")
+                     f"{wanted} them first, or give read a window=(low, high)")
 
 # %% ../nbs/01_images.ipynb #45827e5d
 def _stack(array:NDArray[Any], layout:str|None)->NDArray[Any]:
@@ -208,7 +213,7 @@ def to_channels(images:Tensor, # (..., c, h, w) in [-1, 1], c 1, 3 or 4
     weights = images.new_tensor([.299, .587, .114]).view(3, 1, 1)
     return (images * weights).sum(dim=-3, keepdim=True).clamp(-1, 1)
 
-# %% ../nbs/01_images.ipynb #7aa9f3d1
+# %% ../nbs/01_images.ipynb #da56fc0a
 def _scale(images:Tensor, size:tuple[int, int])->Tensor:
     "Antialiased bilinear interpolation, in which colours weigh as much as they are opaque."
     if tuple(images.shape[-2:]) == size: return images
@@ -224,8 +229,10 @@ def _scale(images:Tensor, size:tuple[int, int])->Tensor:
 
 def _pair(size:int|tuple[int, int])->tuple[int, int]:
     "A size as (height, width)."
-    height, width = (size, size) if isinstance(size, int) else size
-    if height >= 1 and width >= 1: return int(height), int(width)
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    try: height, width = (operator.index(side) for side in sides)
+    except (TypeError, ValueError): height = width = 0
+    if height >= 1 and width >= 1: return height, width
     raise ValueError(f"size is {size} where one or two positive whole numbers are wanted")
 
 def _part(h:int, w:int, ratio_h:float, ratio_w:float)->tuple[int, int]:
@@ -268,30 +275,30 @@ def _note(image:Any)->int:
     except Exception: return 1  # a damaged note spoils no picture
     return orientation if orientation in range(1, 9) else 1
 
-# %% ../nbs/01_images.ipynb #293eb6f6
+# %% ../nbs/01_images.ipynb #605ef530
 _DEPTHS = {"PNG": rb"IHDR.{8}(.)", "JPEG2000": rb"\xff\x4f\xff\x51.{38}(.)", "AVIF": rb"av1C..(.)",
-           "PPM": rb"^P[36]" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3}
+           "PPM": rb"^P[2356]" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3}
 
 def _white(image:Any, file:Any)->int:
-    "What white is in a file of which PIL would keep 8 bits only; 255 where PIL keeps all."
-    form = image.format
-    if form == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16 and image.mode[0] not in "IF":
+    "What white is in the file, where PIL would scale that away or keep 8 bits of it; else 255."
+    form, grey = image.format, image.mode[0] in "IF"
+    if form == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16 and not grey:
         if image.tag_v2.get(284) != 2 and image.mode in ("RGB", "RGBA", "RGBX"): return 65535
         raise ImageError(f"its 16 bits a channel ({image.mode}, or planes apart) would be cut to 8 "
                          "here; save it as RGB with channels interleaved")
-    if form not in _DEPTHS or image.mode[0] in "IF": return 255
+    if form not in _DEPTHS or (grey and form != "PPM"): return 255
     place, _ = file.tell(), file.seek(0)
     found = re.search(_DEPTHS[form], file.read(64 if form == "PNG" else 2 ** 20), re.DOTALL)
     file.seek(place)
     if not found: return 255
     byte = found[1][0]
-    if form == "PPM": return max(255, int(found[3]))
+    if form == "PPM": return int(found[3])
     if form == "AVIF": return 4095 if byte & 32 else 1023 if byte & 64 else 255
     return int(max(255, 2 ** (byte if form == "PNG" else byte % 128 + 1) - 1))
 
-# %% ../nbs/01_images.ipynb #1caf43a7
-def _deep_array(path:Path, page:int, white:int)->NDArray[Any]:
-    "A page of more than 8 bits a channel through OpenCV, as RGB or RGBA; floats where odd."
+# %% ../nbs/01_images.ipynb #d9e7cfae
+def _deep_array(path:Path, page:int)->NDArray[Any]:
+    "A page of more than 8 bits a channel through OpenCV, as RGB or RGBA, in the file's numbers."
     import cv2
     data, flag = np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED
     pages = cv2.imdecodemulti(data, flag, range=(page, page + 1))[1] if page else ()
@@ -299,23 +306,35 @@ def _deep_array(path:Path, page:int, white:int)->NDArray[Any]:
     if array is None or array.dtype != np.uint16 or array.ndim != 3:
         raise ImageError("its more than 8 bits a channel cannot be decoded here; save it as PNG "
                          "with 16 bits")
-    array = array[..., [2, 1, 0, 3][:array.shape[2]]]
-    return array if white == 65535 else array / np.float32(white)
+    return array[..., [2, 1, 0, 3][:array.shape[2]]]
+
+def _levels(image:Any, white:int)->tuple[NDArray[Any], int]:
+    "A loaded PIL picture as (h, w) or (h, w, c) in the file's numbers, and what white is there."
+    if image.mode.startswith("I;16"):
+        array, tags = np.asarray(image).astype(np.uint16), getattr(image, "tag_v2", {})
+        white, clear = 4095 if tags.get(258) == (12,) else 65535, image.info.get("transparency")
+        if tags.get(262) == 0: array = white - array  # a TIFF in which 0 is white
+        if clear is None: return array, white
+        return np.stack([array] * 3 + [np.uint16(65535) * (array != clear)], axis=-1), white
+    if image.mode in ("I", "F"): array = np.asarray(image)
+    else:
+        clear = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+        mode = "RGBA" if clear else "L" if image.mode in ("1", "L") else "RGB"
+        array = np.asarray(image if image.mode == mode else image.convert(mode))
+    if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
+        return array, 0  # numbers of any size: the range decides
+    most = 65535 if image.mode == "I" else 255
+    if image.format != "PPM": return array.astype(np.uint16 if most > 255 else np.uint8), most
+    return np.rint(array * (white / most)).astype(np.uint16 if white > 255 else np.uint8), white
+
+def _by_white(array:NDArray[Any], white:int)->NDArray[Any]:
+    "Pixels whose type tells their range: floats in [0, 1] where white is not the type's largest."
+    if white in (0, 65535 if array.dtype.itemsize == 2 else 255): return array
+    return array / np.float32(white)
 
 def _pil_array(image:Any)->NDArray[Any]:
     "A loaded PIL picture as (h, w) or (h, w, c), in the mode that loses nothing."
-    if image.mode.startswith("I;16"):
-        array, tags = np.asarray(image).astype(np.uint16), getattr(image, "tag_v2", {})
-        white = 4095 if tags.get(258) == (12,) else 65535
-        if tags.get(262) == 0: array = white - array  # a TIFF in which 0 is white
-        return array if white == 65535 else array / np.float32(white)
-    if image.mode in ("I", "F"):
-        array = np.asarray(image)
-        fits = image.mode == "I" and array.min() >= 0 and array.max() <= 65535
-        return array.astype(np.uint16) if fits else array
-    clear = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
-    mode = "RGBA" if clear else "L" if image.mode in ("1", "L") else "RGB"
-    return np.asarray(image if image.mode == mode else image.convert(mode))
+    return _by_white(*_levels(image, 255))
 
 # %% ../nbs/01_images.ipynb #636fa510
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -380,27 +399,31 @@ def _alike(frames:list[NDArray[Any]])->NDArray[Any]:
     return np.stack([frame if frame.shape[2] == most else
                      np.insert(frame, 3, opaque, axis=2) for frame in frames])
 
-# %% ../nbs/01_images.ipynb #61a543aa
-def _decode(path:Path, max_pixels:int, every:bool)->NDArray[Any]:
-    "Pixels of a file's first page, or of every one, as (n, h, w) or (n, h, w, c), upright."
-    frames = []
+# %% ../nbs/01_images.ipynb #b0530458
+def _decode(path:Path, max_pixels:int, every:bool)->tuple[NDArray[Any], int]:
+    "Pixels of a file's first page, or of all, as (n, h, w) or (n, h, w, c), upright; and white."
+    frames, whites = [], set()
     with open(path, "rb") as file, _open(file, max_pixels) as image:
         with _ceiling(max_pixels): pages = _pages(image, max_pixels) if every else [0]
         for page in pages:
             with _ceiling(max_pixels): image.seek(page)
             _allow(max_pixels, len(pages), image.height, image.width)
             white = _white(image, file)
-            if white > 255 and len(pages) > 1 and image.format != "TIFF":
+            deep = white > 255 and image.mode[0] not in "IF"
+            if deep and len(pages) > 1 and image.format != "TIFF":
                 raise ImageError("its frames of more than 8 bits a channel would be cut to 8; "
                                  "save them apart, as PNG with 16 bits")
             _unpack(image, max_pixels)
-            array = _pil_array(image) if white == 255 else _deep_array(path, page, white)
+            array, white = (_deep_array(path, page), white) if deep else _levels(image, white)
             frames.append(_orient(array, _note(image)))
+            whites.add(white)
+    if len(whites) > 1: raise ImageError("its pages differ in what white is; save them apart")
     array, film = _alike(frames), image.format in ("GIF", "WEBP") and len(pages) > 1
     opaque = array.ndim == 4 and array.shape[3] == 4 and array[..., 3].min() == 255
-    return array[..., :3] if film and opaque else array  # PIL gives every film an alpha
+    return array[..., :3] if film and opaque else array, white  # PIL gives every film an alpha
 
-# %% ../nbs/01_images.ipynb #aea0ea5a
+# %% ../nbs/01_images.ipynb #7cd19992
+T = TypeVar("T")
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 
 def _reason(path:Path, error:Exception)->str:
@@ -417,7 +440,7 @@ def _reason(path:Path, error:Exception)->str:
     except UnicodeDecodeError: return unknown
     return unknown if any(c < " " and not c.isspace() for c in text) else "its content is text"
 
-def _guard(path:Path, remedy:str, reader:Callable[[], Tensor])->Tensor:
+def _guard(path:Path, remedy:str, reader:Callable[[], T])->T:
     "Run a reader of a file; whatever it throws becomes one sentence that names the file."
     if not path.is_file(): raise ImageError(f"{path} is not a file; check the path")
     if not path.stat().st_size: raise ImageError(f"{path} is empty; copy it again or remove it")
@@ -470,7 +493,7 @@ def windowed(values:NDArray[Any], # of any shape; NaN, a value not measured, bec
     scaled = np.nan_to_num((np.asarray(values, np.float64) - low) * (2 / (high - low)) - 1, nan=-1)
     return torch.from_numpy(np.clip(scaled, -1, 1).astype(np.float32))
 
-# %% ../nbs/01_images.ipynb #f04301b4
+# %% ../nbs/01_images.ipynb #e0c4c560
 Window = tuple[float, float] | str | None
 
 def _extremes(values:NDArray[Any])->tuple[float, float]:
@@ -490,6 +513,10 @@ def _whole(values:NDArray[Any], bits:int, signed:bool)->tuple[float, float]:
     if high - low < 2 ** 24: return low, high  # more bits than announced, or wide and half empty
     raise ImageError(f"its values run from {low:.0f} to {high:.0f}, more than float32 tells apart; "
                      "pass window=(low, high)")
+
+def _shown(values:NDArray[Any], black:float, white:float)->Tensor:
+    "As `windowed`, also where black is the larger number, as in a negative."
+    return windowed(values, black, white) if black < white else -windowed(values, white, black)
 
 def _medical(name:str)->Any:
     "Import a reader of medical files, or say how to get it."
@@ -546,7 +573,13 @@ def _own_window(values:NDArray[Any], view:Any)->Tensor:
         raise ImageError(f'its window is of no use ({error}); pass window="all" or (low, high)') from error
     return windowed(shown, 0, 1)
 
-# %% ../nbs/01_images.ipynb #0e842df2
+# %% ../nbs/01_images.ipynb #baa7bd93
+def _ends(data:Any, stored:NDArray[Any])->tuple[float, float]:
+    'The stored numbers that window="all" shows black and white.'
+    signed = bool(data.get("PixelRepresentation", 0)) and stored.ndim == 3
+    low, high = _whole(stored, int(data.get("BitsStored", 16)), signed)
+    return (high, low) if data.PhotometricInterpretation == "MONOCHROME1" else (low, high)
+
 def _grey(data:Any, stored:NDArray[Any], window:Window)->Tensor:
     "Frames (n, h, w) of a DICOM file as (n, 1, h, w): in its units, through a window, upright."
     from pydicom.pixels import apply_modality_lut
@@ -554,10 +587,8 @@ def _grey(data:Any, stored:NDArray[Any], window:Window)->Tensor:
     values = np.stack([apply_modality_lut(f, v) for f, v in zip(stored, views, strict=True)])
     own = all(v.get("VOILUTSequence") or None not in (v.get("WindowCenter"), v.get("WindowWidth"))
               for v in views)
-    if window == "all":
-        signed = bool(data.get("PixelRepresentation", 0))
-        images = windowed(stored, *_whole(stored, int(data.get("BitsStored", 16)), signed))
-    elif window is None and own:
+    if window == "all": return _shown(stored, *_ends(data, stored))[:, None]
+    if window is None and own:
         images = torch.stack([_own_window(f, v) for f, v in zip(values, views, strict=True)])
     elif window is None:
         ends = [data.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
@@ -567,26 +598,57 @@ def _grey(data:Any, stored:NDArray[Any], window:Window)->Tensor:
     elif isinstance(window, tuple): images = windowed(values, *window)
     return (-images if data.PhotometricInterpretation == "MONOCHROME1" else images)[:, None]
 
-# %% ../nbs/01_images.ipynb #d33d335b
-def _dicom(path:Path, window:Window, max_pixels:int)->Tensor:
-    "All frames of a DICOM file as (n, 1 or 3, h, w)."
+# %% ../nbs/01_images.ipynb #ec9f1a68
+def _inflated(file:Any, meta:Any, most:int|None)->Any:
+    "A deflated DICOM data set: its first 16 MiB without pixels, or so many bytes and no more."
+    from pydicom.filereader import FileDataset, read_dataset
+    squeezed, head = zlib.decompressobj(-zlib.MAX_WBITS), most is None
+    held = squeezed.decompress(file.read(), 2 ** 24 if most is None else most)
+    if not head and not squeezed.eof:
+        raise ImageError(f"it inflates to more than the {most} bytes that its pictures need, or is "
+                         "cut short; save it again, not deflated, if you trust it")
+    pixels = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+    stop = (lambda tag, *_: tag in pixels) if head else None
+    data = read_dataset(io.BytesIO(held), False, True, stop_when=stop)
+    return FileDataset(file.name, data, file_meta=meta, is_implicit_VR=False, is_little_endian=True)
+
+def _data_set(path:Path, most:int|None=None)->Any:
+    "A DICOM file, its pixels left out where most is None; deflated ones never larger than most."
     dcmread = _medical("pydicom").dcmread
-    head = dcmread(path, force=True, stop_before_pixels=True)
+    from pydicom import uid
+    from pydicom.filereader import FileMetaDataset, read_dataset, read_preamble
+    with open(path, "rb") as file:
+        read_preamble(file, force=True)
+        meta = read_dataset(file, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+        if meta.get("TransferSyntaxUID") == uid.DeflatedExplicitVRLittleEndian:
+            return _inflated(file, FileMetaDataset(meta), most)
+    return dcmread(path, force=True, stop_before_pixels=most is None)
+
+# %% ../nbs/01_images.ipynb #20f666dd
+def _scan(path:Path, max_pixels:int)->tuple[Any, NDArray[Any]]:
+    "A DICOM file's data set and stored pixels, once its header claims no more than is allowed."
+    head = _data_set(path)
     if not (head.get("Rows") and head.get("Columns")):
         what = head.get("SOPClassUID") or head.file_meta.get("MediaStorageSOPClassUID")
         raise ImageError(f"it holds no picture ({getattr(what, 'name', 'no known DICOM object')}); "
                          "give files of scans or photographs")
-    _allow(max_pixels, int(head.get("NumberOfFrames") or 1), head.Rows, head.Columns)
-    data = dcmread(path, force=True)
-    stored = _stored(data)
+    sides = int(head.get("NumberOfFrames") or 1), int(head.Rows), int(head.Columns)
+    _allow(max_pixels, *sides)
+    depth = int(head.get("SamplesPerPixel") or 1) * (int(head.get("BitsAllocated") or 16) + 7) // 8
+    data = _data_set(path, math.prod(sides) * min(depth, 24) + 2 ** 24)
+    return data, _stored(data)
+
+def _dicom(path:Path, window:Window, max_pixels:int)->Tensor:
+    "All frames of a DICOM file as (n, 1 or 3, h, w)."
+    data, stored = _scan(path, max_pixels)
     if data.PhotometricInterpretation == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut
         return from_array(apply_color_lut(stored, data), "NHWC")
     if stored.ndim == 3: return _grey(data, stored, window)
-    pair = window if isinstance(window, tuple) else _whole(stored, int(data.BitsStored), False)
+    pair = window if isinstance(window, tuple) else _ends(data, stored)
     return windowed(np.moveaxis(stored, 3, 1), *pair)
 
-# %% ../nbs/01_images.ipynb #344d3c05
+# %% ../nbs/01_images.ipynb #d3f63959
 AXES = {"axial": (2, 1, 0), "coronal": (1, 2, 0), "sagittal": (0, 2, 1)}
 
 def _slices(volume:NDArray[Any], axis:str)->NDArray[Any]:
@@ -595,27 +657,39 @@ def _slices(volume:NDArray[Any], axis:str)->NDArray[Any]:
     volume = np.flip(volume, (rows, columns)).transpose(3, number, rows, columns)
     return volume.reshape(-1, *volume.shape[2:])
 
-# %% ../nbs/01_images.ipynb #61453f03
-def _nifti(path:Path, window:Window, axis:str|None, max_pixels:int)->Tensor:
-    "The slices of a NIfTI volume as (n, 1 or 3, h, w)."
+def _colours(slices:NDArray[Any])->NDArray[Any]:
+    "Slices of named colours, (n, h, w), as (n, c, h, w)."
+    return np.stack([slices[name] for name in slices.dtype.names or ()], axis=1)
+
+def _whole_type(values:NDArray[Any])->tuple[float, float]:
+    "All that the type of a volume's numbers can hold."
+    return _whole(values, 8 * values.dtype.itemsize, values.dtype.kind == "i")
+
+# %% ../nbs/01_images.ipynb #cd92c150
+def _volume(path:Path, axis:str|None, max_pixels:int, raw:bool)->tuple[Any, NDArray[Any]]:
+    "A NIfTI header and its slices, upright, in the file's unit or raw, as they are stored."
     nibabel = _medical("nibabel")
     held = nibabel.load(path)
     if not hasattr(held, "affine") or not 2 <= len(held.shape) <= 4:
         raise ImageError(f"it holds no volume of pixels but {type(held).__name__} of shape "
                          f"{getattr(held, 'shape', ())}; give three or four axes")
     _allow(max_pixels, *held.shape)
-    raw = held.dataobj.get_unscaled() if window == "all" else np.asanyarray(held.dataobj)
-    volume = raw.reshape(*raw.shape, *[1] * (4 - raw.ndim))
+    if not any(int(held.header.get(code, 0)) for code in ("sform_code", "qform_code")):
+        warnings.warn(f"{path} does not say which way its axes run: left and right, front and back "
+                      "are a guess; compare with a picture whose sides you know", stacklevel=2)
+    values = held.dataobj.get_unscaled() if raw else np.asanyarray(held.dataobj)
+    volume = values.reshape(*values.shape, *[1] * (4 - values.ndim))
     volume = nibabel.apply_orientation(volume, nibabel.io_orientation(held.affine))
-    slices = _slices(volume, axis or "axial")
-    if slices.dtype.names:
-        slices = np.stack([slices[name] for name in slices.dtype.names], axis=1)
-        return from_array(slices, "NCHW")
+    return held.header, _slices(volume, axis or "axial")
+
+def _nifti(path:Path, window:Window, axis:str|None, max_pixels:int)->Tensor:
+    "The slices of a NIfTI volume as (n, 1 or 3, h, w)."
+    header, slices = _volume(path, axis, max_pixels, raw=window == "all")
+    if slices.dtype.names: return from_array(_colours(slices), "NCHW")
     if slices.dtype.kind not in "biuf":
         raise ImageError(f"its values are of type {slices.dtype}; take their size or phase first")
-    low, high = (float(held.header[name]) for name in ("cal_min", "cal_max"))
-    if window == "all":
-        low, high = _whole(slices, 8 * slices.dtype.itemsize, slices.dtype.kind == "i")
+    low, high = (float(header[name]) for name in ("cal_min", "cal_max"))
+    if window == "all": low, high = _whole_type(slices)
     elif isinstance(window, tuple): low, high = window
     elif not low < high: low, high = _extremes(slices)
     return windowed(slices[:, None], low, high)
@@ -631,7 +705,7 @@ def is_picture(path:str|os.PathLike[str], # of a file, which need not exist
     name = Path(path).name.lower()
     return name.endswith(PICTURES) and name not in PICTURES
 
-# %% ../nbs/01_images.ipynb #a8dcc608
+# %% ../nbs/01_images.ipynb #a50dc2a5
 def _kind(path:Path)->str:
     "Who reads a file: array, dicom, volume or picture, by its first bytes, then its name."
     name = path.name.lower()
@@ -641,9 +715,9 @@ def _kind(path:Path)->str:
     if name.endswith((".nii", ".nii.gz")): return "volume"
     return "dicom" if name.endswith((".dcm", ".dicom")) else "picture"
 
-def _pixels(array:NDArray[Any], layout:str|None, window:Window)->Tensor:
-    "An array by its type's range or, where a window is given, by that."
-    if not isinstance(window, tuple): return from_array(array, layout)
+def _pixels(array:NDArray[Any], layout:str|None, window:Window, white:int=0)->Tensor:
+    "An array by what white is, 0 if its type says, or, where a window is given, by that."
+    if not isinstance(window, tuple): return from_array(_by_white(array, white), layout)
     return windowed(_stack(array, layout), *window)
 
 def _read_file(path:Path, layout:str|None, window:Window, axis:str|None, limit:int)->Tensor:
@@ -652,43 +726,66 @@ def _read_file(path:Path, layout:str|None, window:Window, axis:str|None, limit:i
     if kind == "array": return _pixels(_load(path, limit), layout, window)
     if kind == "dicom": return _dicom(path, window, limit)
     if kind == "volume": return _nifti(path, window, axis, limit)
-    array = _decode(path, limit, every=True)
-    return _pixels(array, "NHW" if array.ndim == 3 else "NHWC", window)
+    array, white = _decode(path, limit, every=True)
+    return _pixels(array, "NHW" if array.ndim == 3 else "NHWC", window, white)
 
-# %% ../nbs/01_images.ipynb #5f734e03
-def read(source:str|os.PathLike[str]|NDArray[Any], # picture, film, .npy, .npz, DICOM, NIfTI, array
+def _read_pil(image:Any, window:Window)->Tensor:
+    "A PIL image, upright, as a stack of one."
+    image.load()
+    array, white = _levels(image, 255)
+    array = _orient(array, _note(image))[None]
+    return _pixels(array, "NHW" if array.ndim == 3 else "NHWC", window, white)
+
+# %% ../nbs/01_images.ipynb #6d9d6aee
+def _window(window:Any)->Window:
+    'None, "all" or two numbers, the smaller first; anything else is refused.'
+    if window is None or (isinstance(window, str) and window == "all"): return window
+    try: low, high = map(float, window)
+    except (TypeError, ValueError): low = high = 0.
+    if low < high: return low, high
+    raise ValueError(f'window is {window!r} where "all", (low, high) or None is wanted')
+
+def _path(source:Any)->Path:
+    "The path of a file; anything else is refused."
+    if isinstance(source, str | os.PathLike): return Path(source)
+    raise ImageError(f"source is of type {type(source).__name__} where a path, an array or a PIL "
+                     "image is wanted; pass numpy.asarray(source) if it holds pixels")
+
+# %% ../nbs/01_images.ipynb #799c9c68
+def read(source:Any,                # a file's path (picture, film, .npy, .npz, DICOM, NIfTI), an
+                                    # array or a PIL image
          channels:int|None=None,    # 1, 3 or 4; None keeps what is there
          layout:str|None=None,      # of arrays, as in `from_array`
          window:Window=None,        # (low, high) in the file's units; "all" clips nothing; None:
-                                    # the file's own, else its extremes; pictures: their whole range
+                                    # the file's own, else its extremes; pictures: their whole range,
+                                    # in levels as the header counts them, at least 8 bits
          axis:str|None=None,        # of volumes: "axial" (None), "coronal" or "sagittal"
          max_pixels:int=100_000_000,# frames x height x width; files that claim more are refused
         )->Tensor:                  # (n, c, h, w) float32 in [-1, 1]
     "Read all pictures that a file or an array holds; what cannot be read is an `ImageError`."
     _wanted(channels)
     if axis not in (None, *AXES): raise ValueError(f"axis is {axis!r}; use one of {list(AXES)}")
-    if not (window is None or isinstance(window, str)): window = (window[0], window[1])
-    if window not in (None, "all") and (isinstance(window, str) or not window[0] < window[1]):
-        raise ValueError(f'window is {window!r} where "all", (low, high) or None is wanted')
+    window = _window(window)
     if isinstance(source, np.ndarray): images = _pixels(source, layout, window)
+    elif hasattr(source, "getbands"): images = _read_pil(source, window)
     else:
-        path = Path(source)
+        path = _path(source)
         images = _guard(path, "copy or save it again, or remove it",
                         lambda: _read_file(path, layout, window, axis, max_pixels))
     return images if channels is None else to_channels(images, channels)
 
-# %% ../nbs/01_images.ipynb #918542c0
+# %% ../nbs/01_images.ipynb #47810f78
 def read_image(path:str|os.PathLike[str],  # anything that `read` reads
                channels:int|None=None,     # 1, 3 or 4; None keeps grey 1, colour 3, alpha 4
                max_pixels:int=100_000_000, # files that claim more are refused unread
               )->Tensor:                   # (c, h, w) float32 in [-1, 1], upright
     "Read one picture, a file's first: upright, with all its bits."
-    path = Path(path)
+    path = _path(path)
     _wanted(channels)
     def first()->Tensor:
         if _kind(path) != "picture": return _read_file(path, None, None, None, max_pixels)[0]
-        array = _decode(path, max_pixels, every=False)
-        return from_array(array, "NHW" if array.ndim == 3 else "NHWC")[0]
+        array, white = _decode(path, max_pixels, every=False)
+        return _pixels(array, "NHW" if array.ndim == 3 else "NHWC", None, white)[0]
     image = _guard(path, "save it again as PNG or JPEG, or remove it", first)
     return image if channels is None else to_channels(image, channels)
 
@@ -701,10 +798,31 @@ def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or
     _wanted(channels)
     if isinstance(source, np.ndarray): images = from_array(source, layout)
     else:
-        path = Path(source)
+        path = _path(source)
         images = _guard(path, "save numbers by numpy.save",
                         lambda: from_array(_load(path, max_pixels), layout))
     return images if channels is None else to_channels(images, channels)
+
+# %% ../nbs/01_images.ipynb #6deaff83
+def stored_range(path:str|os.PathLike[str],   # a file that `read` reads
+                 max_pixels:int=100_000_000,  # files that claim more are refused
+                )->tuple[float, float]:       # of stored numbers; a negative has the larger first
+    """What -1 and 1 mean in `read(path, window="all")`: low + (x + 1) / 2 * (high - low), rounded,
+    is every stored number (before a scanner's slope and intercept)."""
+    path = _path(path)
+    def ends()->tuple[float, float]:
+        kind = _kind(path)
+        if kind == "dicom":
+            data, stored = _scan(path, max_pixels)
+            if data.PhotometricInterpretation != "PALETTE COLOR": return _ends(data, stored)
+            raise ImageError("it stores numbers of colours; read gives the colours themselves")
+        if kind == "volume":
+            slices = _volume(path, None, max_pixels, raw=True)[1]
+            return (0, 255) if slices.dtype.names else _whole_type(slices)
+        array, white = (_load(path, max_pixels), 0) if kind == "array" else _decode(
+            path, max_pixels, every=True)
+        return (0, white) if white else _range(array)
+    return _guard(path, "copy or save it again, or remove it", ends)
 
 # %% ../nbs/01_images.ipynb #76cb8de2
 def _encode(name:str, sheet:NDArray[Any])->bytes:

@@ -305,3 +305,14 @@ def test_grids_hold_every_picture(n, columns, padding, scale, channels):
         top, left = i // per_row * (5 * scale + padding), i % per_row * (7 * scale + padding)
         part = sheet[top : top + 5 * scale : scale, left : left + 7 * scale : scale]
         assert np.array_equal(part, picture)
+
+
+@pytest.mark.parametrize("size", [2.5, (4,), (4, 4, 4), (4, 0), "44", None, (2.0, 3)])
+def test_sizes_of_no_use_are_refused(size):
+    with pytest.raises(ValueError, match="one or two positive whole numbers"):
+        resize(torch.zeros(1, 1, 8, 8), size)
+
+
+def test_sizes_may_be_numpys():
+    assert resize(torch.zeros(1, 1, 8, 8), np.int64(4)).shape == (1, 1, 4, 4)
+    assert resize(torch.zeros(1, 1, 8, 8), tuple(np.array([4, 5]))).shape == (1, 1, 4, 5)

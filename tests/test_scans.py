@@ -3,7 +3,10 @@
 import itertools
 import os
 import re
+import resource
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import cv2
@@ -19,6 +22,7 @@ from ganbook.images import (
     read,
     read_array,
     read_image,
+    stored_range,
     to_array,
     windowed,
 )
@@ -83,24 +87,42 @@ def stored_pixels(file: str) -> tuple:
     return data, pixels.reshape(-1, data.Rows, data.Columns)
 
 
-def test_all_stored_values_come_back_from_every_grey_scan():
-    tried = 0
+def undone(file: str | Path) -> np.ndarray:
+    "What a file stores, from what `read` gives and `stored_range` tells: (n, c, h, w)."
+    low, high = stored_range(file)
+    return (low + (read(file, window="all").double() + 1) / 2 * (high - low)).round().numpy()
+
+
+def test_all_stored_values_come_back_from_every_grey_scan(tmp_path):
+    depths = set()
     for file in SCANS:
         data, pixels = stored_pixels(file)
         if data is None:
             continue
-        bits, signed = data.BitsStored, data.PixelRepresentation == 1
-        low = -(2 ** (bits - 1)) if signed else 0
-        high = low + 2**bits - 1
-        if bits > 24 or pixels.min() < low or pixels.max() > high:
-            low, high = float(pixels.min()), float(pixels.max())
-        images = read(file, window="all").double()
-        if data.PhotometricInterpretation == "MONOCHROME1":
-            images = -images
-        back = ((images + 1) / 2 * (high - low) + low).round().numpy()[:, 0]
-        assert np.array_equal(back, pixels), file
-        tried += 1
-    assert tried > 50
+        assert np.array_equal(undone(file)[:, 0], pixels), file
+        depths.add((data.BitsStored, data.PixelRepresentation, data.PhotometricInterpretation))
+    assert {bits for bits, *_ in depths} >= {8, 12, 13, 16}
+    assert stored_range(scan("J2K_pixelrep_mismatch.dcm")) == (-4096, 4095)
+    twelve = noise(5, 6) % 4096
+    path = made(
+        tmp_path, twelve, BitsStored=12, HighBit=11, PhotometricInterpretation="MONOCHROME1"
+    )
+    assert stored_range(path) == (4095, 0) and np.array_equal(undone(path)[0, 0], twelve)
+
+
+def test_all_stored_values_of_pictures_and_volumes_come_back(tmp_path):
+    eight, ten = noise(4, 5, kind="u1"), noise(4, 5) % 1024
+    Image.fromarray(eight).save(tmp_path / "a.png")
+    (tmp_path / "b.pgm").write_bytes(b"P5 5 4 1023\n" + ten.astype(">u2").tobytes())
+    np.save(tmp_path / "c.npy", noise(1, 4, 5))
+    for name, want in (("a.png", eight), ("b.pgm", ten), ("c.npy", noise(4, 5))):
+        assert np.array_equal(undone(tmp_path / name)[0, 0], want), name
+    volume = noise(6, 5, 4, kind="i2")
+    nibabel.Nifti1Image(volume, np.eye(4)).to_filename(tmp_path / "v.nii.gz")
+    stored = volume[::-1, ::-1].transpose(2, 1, 0)
+    assert np.array_equal(undone(tmp_path / "v.nii.gz")[:, 0], stored)
+    with pytest.raises(ImageError, match="numbers of colours"):
+        stored_range(scan("examples_palette.dcm"))
 
 
 def test_own_windows_are_pydicoms():
@@ -356,6 +378,19 @@ def test_slopes_windows_and_holes_of_volumes(tmp_path):
     assert read(tmp_path / "holes.nii").flatten().tolist() == [-1, -1, 1]
 
 
+def test_volumes_that_do_not_tell_their_sides_are_read_with_a_warning(tmp_path):
+    image = nibabel.Nifti1Image(noise(3, 4, 5, kind="u1"), np.eye(4))
+    image.to_filename(tmp_path / "sides.nii")
+    image.set_sform(None, 0)
+    image.set_qform(None, 0)
+    image.to_filename(tmp_path / "none.nii")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(tmp_path / "sides.nii")
+    with pytest.warns(UserWarning, match="none.nii does not say which way its axes run"):
+        read(tmp_path / "none.nii")
+
+
 def test_volumes_in_colour_and_those_that_are_refused(tmp_path):
     colour = np.zeros((2, 3, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     colour["R"][1, 2, 3] = 255
@@ -396,6 +431,34 @@ def test_headers_that_claim_too_much_are_refused_unread(tmp_path):
     assert (tmp_path / "zeros.npz").stat().st_size < 100_000
     with pytest.raises(ImageError, match="claims 50000000 pixels"):
         read(tmp_path / "zeros.npz", max_pixels=10**6)
+
+
+def deflated(path: Path, pixels: int, preamble: bool = True) -> Path:
+    "A deflated DICOM file that claims 8 x 8 bytes and holds so many."
+    uid = pydicom.uid.DeflatedExplicitVRLittleEndian.encode()
+    meta = struct.pack("<HH2sH", 2, 0x10, b"UI", len(uid)) + uid
+    facts = ((2, 1), (0x10, 8), (0x11, 8), (0x100, 8), (0x101, 8), (0x102, 7), (0x103, 0))
+    body = b"".join(struct.pack("<HH2sHH", 0x28, tag, b"US", 2, value) for tag, value in facts[:1])
+    body += struct.pack("<HH2sH", 0x28, 4, b"CS", 12) + b"MONOCHROME2 "
+    body += b"".join(struct.pack("<HH2sHH", 0x28, tag, b"US", 2, value) for tag, value in facts[1:])
+    body += struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, pixels)
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    held = [squeeze.compress(body)]
+    held += [squeeze.compress(bytes(min(10**6, pixels - i))) for i in range(0, pixels, 10**6)]
+    start = bytes(128) + b"DICM" if preamble else b""
+    path.write_bytes(start + meta + b"".join(held) + squeeze.flush())
+    return path
+
+
+@pytest.mark.parametrize("preamble", [True, False])
+def test_deflated_scans_inflate_no_further_than_their_pictures_need(tmp_path, preamble):
+    assert read(deflated(tmp_path / "small.dcm", 64, preamble)).shape == (1, 1, 8, 8)
+    bomb = deflated(tmp_path / "bomb.dcm", 400_000_000, preamble)
+    assert bomb.stat().st_size < 500_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ImageError, match="inflates to more than the 16777280 bytes"):
+        read(bomb)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000
 
 
 def claim(path: Path, shape: tuple) -> Path:
@@ -552,6 +615,63 @@ def test_windows_of_arrays_and_pictures(tmp_path):
     assert np.array_equal(to_array(read(tmp_path / "a.png"), 16)[..., 0], twelve)
 
 
+def test_numbers_of_deep_pictures_are_those_of_the_file(tmp_path):
+    ten = noise(4, 5, 3) % 1024
+    for letter, pixels in ((b"P6", ten), (b"P5", ten[..., 0])):
+        path = tmp_path / "a.ppm"
+        path.write_bytes(letter + b" 5 4 1023\n" + pixels.astype(">u2").tobytes())
+        want = windowed(pixels.reshape(4, 5, -1), 0, 1023).permute(2, 0, 1)[None]
+        assert torch.equal(read(path, window=(0, 1023)), want)
+        assert torch.allclose(read(path), want, atol=1e-6)
+        assert torch.equal(read_image(path), read(path)[0])
+    four = (ten[..., 0] % 16).astype(np.uint8)
+    (tmp_path / "b.pgm").write_bytes(b"P5 5 4 15\n" + four.tobytes())
+    want = windowed(four, 0, 15)[None, None]
+    assert torch.equal(read(tmp_path / "b.pgm", window=(0, 15)), want)
+    assert torch.allclose(read(tmp_path / "b.pgm"), want, atol=1e-6)
+
+
+def test_wide_integers_of_a_tiff_are_bytes_or_refused(tmp_path):
+    levels = np.arange(256, dtype=np.int32).reshape(16, 16)
+    Image.fromarray(levels).save(tmp_path / "a.tif")
+    assert np.array_equal(to_array(read(tmp_path / "a.tif"))[0, ..., 0], levels)
+    Image.fromarray(levels * 16).save(tmp_path / "b.tif")
+    for door in (read, read_image):
+        with pytest.raises(
+            ImageError, match=r"int32 values run from 0 to 4080.*window=\(low, high"
+        ):
+            door(tmp_path / "b.tif")
+    want = windowed(levels * 16, 0, 4095)[None, None]
+    assert torch.equal(read(tmp_path / "b.tif", window=(0, 4095)), want)
+
+
+def test_deep_grey_keeps_its_transparent_value(tmp_path):
+    deep = noise(6, 7)
+    done, data = cv2.imencode(".png", deep)
+    clear = struct.pack(">I4sH", 2, b"tRNS", int(deep[2, 3]))
+    clear += struct.pack(">I", zlib.crc32(clear[4:]))
+    data = data.tobytes()
+    (tmp_path / "a.png").write_bytes(data[:33] + clear + data[33:])
+    got = to_array(read(tmp_path / "a.png"), 16)[0]
+    assert all(np.array_equal(got[..., i], deep) for i in range(3))
+    assert np.array_equal(got[..., 3], np.where(deep == deep[2, 3], 0, 65535))
+
+
+def test_pictures_that_pil_has_opened(tmp_path):
+    eight = Image.fromarray(noise(6, 7, 3, kind="u1"))
+    assert np.array_equal(to_array(read(eight))[0], np.asarray(eight))
+    Image.fromarray(noise(6, 7)).save(tmp_path / "deep.png")
+    with Image.open(tmp_path / "deep.png") as image:
+        assert np.array_equal(to_array(read(image), 16)[0, ..., 0], noise(6, 7))
+
+
+@pytest.mark.parametrize("source", [torch.zeros(1, 1, 4, 4), [[1, 2]], 5, None])
+def test_sources_of_no_use_are_refused(source):
+    for door in (read, read_image, read_array, stored_range):
+        with pytest.raises(ImageError, match="source is of type .* a path"):
+            door(source)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -559,6 +679,9 @@ def test_windows_of_arrays_and_pictures(tmp_path):
         {"axis": "top"},
         {"window": "auto"},
         {"window": (3, 3)},
+        {"window": 5},
+        {"window": (1, 2, 3)},
+        {"window": ("a", "b")},
         {"window": (0, float("nan"))},
     ],
 )
