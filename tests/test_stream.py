@@ -160,6 +160,64 @@ def test_what_is_refused(tmp_path, sources):
         next(stream([{"text": "x"}], 8, 3, batch_size=2))
 
 
+def test_films_are_refused_by_name(tmp_path):
+    frames = [Image.fromarray(array) for array in PIXELS[:5]]
+    frames[0].save(tmp_path / "film.tif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    Image.fromarray(PIXELS[9]).save(tmp_path / "one.png")
+    with pytest.warns(UserWarning, match="film.tif holds 5 pictures .* ganbook prepare makes"):
+        (batch,) = next(stream(tmp_path, 20, batch_size=3))
+    assert len({image.numpy().tobytes() for image in batch}) == 1
+    with pytest.warns(UserWarning, match="holds 5 pictures"):
+        content = (tmp_path / "film.gif").read_bytes()
+        (batch,) = next(stream([{"gif": content}, {"jpg": png(PIXELS[9])}], 20, 3, batch_size=2))
+    assert torch.equal(batch[0], batch[1])
+
+
+def test_a_bad_record_ends_no_stream():
+    good = [{"png": png(array)} for array in PIXELS[:8]]
+    records = [*good[:3], {"png": b"\x89PNG"}, *good[3:], {"png": b""}]
+
+    def draw(count, **more):
+        return [x for (x,) in islice(stream(records, 20, 3, seed=1, **more), count)]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        singles = draw(30, batch_size=1)
+        assert len({x.numpy().tobytes() for x in singles}) == 8
+        whole = draw(8, batch_size=4)
+        for world in (2, 4):
+            ranks = [draw(8, batch_size=4, rank=r, world=world) for r in range(world)]
+            sides = [torch.cat(parts) for parts in zip(*ranks, strict=True)]
+            assert torch.equal(torch.stack(sides), torch.stack(whole))
+        bad = [{"png": b"x"}] * 3 + good[:1]
+        first = next(stream(bad, 20, 3, batch_size=1, buffer=0))[0]
+        assert torch.equal(first, next(stream(good[:1], 20, 3, batch_size=1))[0])
+
+
+def test_labels_and_masks_of_records():
+    white = png(np.full((20, 20, 3), 255, np.uint8))
+    for other in ("mask.png", "0_mask.png", "seg.PNG", "depth"):
+        for record in (
+            {"jpg": png(PIXELS[0]), other: white},
+            {other: white, "jpg": png(PIXELS[0])},
+        ):
+            (batch,) = next(stream([record], 20, 3, batch_size=1))
+            assert batch.min() < 0
+    one = {"scan.jpg": png(PIXELS[0]), "cls": b"cat"}
+    assert len(next(stream([one], 20, 3, batch_size=2))[0]) == 2  # labels are not asked for
+    with (
+        warnings.catch_warnings(record=True) as met,
+        pytest.raises(ValueError, match="can be read"),
+    ):
+        warnings.simplefilter("always")
+        next(stream([one], 20, 3, batch_size=2, labels=True))
+    assert "is b'cat' where a whole number is wanted" in str(met[0].message)
+    with pytest.warns(UserWarning, match=r"2 pictures \(a.png, b.png\) where one"):
+        two = {"a.png": white, "b.png": white}
+        next(stream([two, {"png": white}], 20, 3, batch_size=2))
+
+
 PEAK = """
 import resource, sys
 from itertools import islice
