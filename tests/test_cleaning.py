@@ -11,13 +11,15 @@ from html.parser import HTMLParser
 import imagehash
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
+from sklearn.datasets import load_sample_image
 from tools import broken
 
 from ganbook import cleaning
 from ganbook.cleaning import KINDS, Rules, audit, browse, pictures, prepare
-from ganbook.datasets import load_folder
-from ganbook.images import read_image, write_image
+from ganbook.datasets import load_folder, load_set
+from ganbook.images import read_image, to_array, write_image
 
 
 def flags(report):
@@ -536,3 +538,96 @@ def test_the_first_file_of_a_process_is_read_like_all_others(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
     )
     assert alone.stdout.strip() == str(audit(tmp_path / "in").to_dict())
+
+
+# -- near copies --------------------------------------------------------------------------------
+
+
+def saved_at(quality):
+    def save(image, path):
+        image.save(path.with_suffix(".jpg"), quality=quality)
+
+    return save
+
+
+def changed(change):
+    def save(image, path):
+        change(image).save(path.with_suffix(".png"))
+
+    return save
+
+
+VERSIONS = {
+    "quality 60": saved_at(60),
+    "quality 75": saved_at(75),
+    "quality 90": saved_at(90),
+    "2 % cropped": changed(lambda i: i.crop((2, 2, i.width - 1, i.height - 1))),
+    "shrunk to 3/5": changed(lambda i: i.resize((i.width * 3 // 5, i.height * 3 // 5))),
+    "grown to 3/2": changed(lambda i: i.resize((i.width * 3 // 2, i.height * 3 // 2))),
+    "brighter": changed(lambda i: i.point(lambda v: min(255, v + 25))),
+    "darker": changed(lambda i: i.point(lambda v: max(0, v - 25))),
+}
+
+
+def tiles(side=144):
+    "Pieces of photographs that do not overlap."
+    photos = [load_sample_image("china.jpg"), load_sample_image("flower.jpg")]
+    photos += [getattr(skimage.data, name)() for name in ("astronaut", "coffee", "chelsea")]
+    for photo in photos:
+        for top in range(0, photo.shape[0] - side + 1, side):
+            for left in range(0, photo.shape[1] - side + 1, side):
+                yield Image.fromarray(photo[top : top + side, left : left + side])
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_copies_of_photographs_are_found(name, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    for i, tile in enumerate(tiles()):
+        tile.save(tmp_path / "a" / f"{i}.png")
+        VERSIONS[name](tile, tmp_path / "b" / f"{i}")
+    report = audit(tmp_path, rules=Rules(few=0))
+    told = {path for path, kinds in flags(report).items() if {*kinds} & {"near", "alike"}}
+    found = sum(path.startswith("b/") for path in told)
+    print(f"{name}: {found} of {i + 1} found, {len(report.dropped)} dropped")
+    assert found > 0.9 * (i + 1) and found == len(told)
+    assert name == "2 % cropped" or len(report.dropped) > 0.85 * (i + 1)
+
+
+@pytest.mark.parametrize("name, count", [("digits", 1797), ("glyphs", 3000), ("numerals", 3000)])
+def test_what_is_merely_alike_stays(name, count):
+    dropped = audit(to_array(load_set(name, count=count).images), 8).dropped
+    print(f"{name}: {len(dropped)} of {count} dropped")
+    assert len(dropped) < 0.005 * count
+
+
+def test_rooms_stay():
+    rooms = to_array(load_set("rooms", count=60).images)
+    assert audit(rooms, 64).dropped == {}
+
+
+# -- what is left behind ------------------------------------------------------------------------
+
+
+def test_a_refusal_leaves_nothing_behind(tmp_path):
+    folder, empty = fill(tmp_path / "in", 2, size=8), tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "mine.txt").write_text("keep me")
+    before = sorted(tmp_path.rglob("*"))
+    for out in (tmp_path / "new" / "deep" / "out", empty, tmp_path / "foreign", folder / "x"):
+        with pytest.raises(ValueError):
+            prepare(folder, out)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_that_breaks_later_loses_its_picture(tmp_path):
+    folder, out = fill(tmp_path / "in", 3), tmp_path / "out"
+    prepare(folder, out)
+    (folder / "0001.png").write_bytes(b"no picture any more")
+    assert prepare(folder, out).kept == 2 and not (out / "0001.png").exists()
+
+
+def test_a_page_says_who_made_it(tmp_path):
+    page = audit(fill(tmp_path / ("x" * 200), 2)).html()
+    assert '<meta name="generator" content="ganbook">' in page[:300]
