@@ -315,11 +315,11 @@ def _level(encoder:Encoder, sets:Sequence[Tensor])->None:
     last.bias.copy_(change @ (last.bias.cpu().double() - centre))
     last.weight.copy_(change @ last.weight.cpu().double())
 
-# %% ../nbs/04_features.ipynb #da52f512
+# %% ../nbs/04_features.ipynb #4a93cfdb
 ENCODERS = {1: ("encoder_grey.safetensors",
-               "09f11ff0b1339e293cdff38e6bcef13f1d3ce35ac7affd15797a090f8bdfb4e2"),
+               "37a68cc1925234baab0c3e1cc2e6c20678de8e01dde82b27091db7c26e90719f"),
             3: ("encoder_colour.safetensors",
-               "1da5dfc5a7d54688176e13d1af4301667837bfcb749b32431c4f7ae565673e99")}
+               "a81c6d2e10a51f81019ac0d9ea84bca3eee14c9d7858c0575bcc65587c079817")}
 
 # %% ../nbs/04_features.ipynb #44a9b627
 def load_encoder(channels:int, # of the images: 1 loads the grey encoder, 3 and 4 the colour one
