@@ -77,7 +77,7 @@ def _range(array:NDArray[Any])->tuple[float, float]:
     raise ImageError(f"{array.dtype} values run from {low:.4g} to {high:.4g} and not within "
                      f"{wanted} them first, or give read a window=(low, high)")
 
-# %% ../nbs/01_images.ipynb #45827e5d
+# %% ../nbs/01_images.ipynb #970c5ff6
 def _stack(array:NDArray[Any], layout:str|None)->NDArray[Any]:
     "The same pixels as (n, c, h, w), whatever their layout."
     if layout is None: layout = layout_of(array.shape)
@@ -91,7 +91,6 @@ def _stack(array:NDArray[Any], layout:str|None)->NDArray[Any]:
     raise ImageError(f"{array.shape[1]} channels met where 1, 3 or 4 are wanted; "
                      "pick the channels first")
 
-# %% ../nbs/01_images.ipynb #c4cbb9bb
 def from_array(array:ArrayLike,       # (N, H, W), (N, H, W, C) or (N, C, H, W), C in 1, 3, 4
                layout:str|None=None,  # "NHW", "NHWC" or "NCHW"; None finds out, or refuses
               )->Tensor:              # (n, c, h, w) float32 in [-1, 1]
@@ -275,7 +274,7 @@ def _note(image:Any)->int:
     except Exception: return 1  # a damaged note spoils no picture
     return orientation if orientation in range(1, 9) else 1
 
-# %% ../nbs/01_images.ipynb #605ef530
+# %% ../nbs/01_images.ipynb #8c2bffb0
 _DEPTHS = {"PNG": rb"IHDR.{8}(.)", "JPEG2000": rb"\xff\x4f\xff\x51.{38}(.)", "AVIF": rb"av1C..(.)",
            "PPM": rb"^P[2356]" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3}
 
@@ -296,7 +295,6 @@ def _white(image:Any, file:Any)->int:
     if form == "AVIF": return 4095 if byte & 32 else 1023 if byte & 64 else 255
     return int(max(255, 2 ** (byte if form == "PNG" else byte % 128 + 1) - 1))
 
-# %% ../nbs/01_images.ipynb #d9e7cfae
 def _deep_array(path:Path, page:int)->NDArray[Any]:
     "A page of more than 8 bits a channel through OpenCV, as RGB or RGBA, in the file's numbers."
     import cv2
@@ -308,6 +306,7 @@ def _deep_array(path:Path, page:int)->NDArray[Any]:
                          "with 16 bits")
     return array[..., [2, 1, 0, 3][:array.shape[2]]]
 
+# %% ../nbs/01_images.ipynb #fbe87a23
 def _levels(image:Any, white:int)->tuple[NDArray[Any], int]:
     "A loaded PIL picture as (h, w) or (h, w, c) in the file's numbers, and what white is there."
     if image.mode.startswith("I;16"):
@@ -336,7 +335,7 @@ def _pil_array(image:Any)->NDArray[Any]:
     "A loaded PIL picture as (h, w) or (h, w, c), in the mode that loses nothing."
     return _by_white(*_levels(image, 255))
 
-# %% ../nbs/01_images.ipynb #636fa510
+# %% ../nbs/01_images.ipynb #f819dd75
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
 _LOCK = threading.Lock()
 
@@ -355,7 +354,6 @@ def _allow(max_pixels:int, *sides:int)->None:
         raise ImageError(f"its header claims {' x '.join(map(str, sides))} pixels where "
                          f"{max_pixels} are allowed; raise max_pixels if you trust the file")
 
-# %% ../nbs/01_images.ipynb #6075f189
 def _open(file:Any, max_pixels:int)->Any:
     "A PIL image, not yet unpacked, of a known format and an acceptable size."
     from PIL import Image
@@ -545,7 +543,7 @@ def _stored(data:Any)->NDArray[Any]:
     colour = (3,) if int(data.SamplesPerPixel) == 3 else ()
     return np.asarray(pixels.reshape(-1, int(data.Rows), int(data.Columns), *colour))
 
-# %% ../nbs/01_images.ipynb #c0dd7777
+# %% ../nbs/01_images.ipynb #5b391f39
 def _view(data:Any, frame:int)->Any:
     "What a DICOM file says about showing one frame; enhanced files say it for each frame apart."
     view = data.group_dataset(0x0028)
@@ -570,7 +568,8 @@ def _own_window(values:NDArray[Any], view:Any)->Tensor:
             black, white = apply_windowing(np.array([-1e30, 1e30]), view)
             shown = (apply_windowing(values, view) - black) / (white - black)
     except ValueError as error:
-        raise ImageError(f'its window is of no use ({error}); pass window="all" or (low, high)') from error
+        raise ImageError(f'its window is of no use ({error}); pass window="all" or '
+                         "(low, high)") from error
     return windowed(shown, 0, 1)
 
 # %% ../nbs/01_images.ipynb #baa7bd93
@@ -694,7 +693,7 @@ def _nifti(path:Path, window:Window, axis:str|None, max_pixels:int)->Tensor:
     elif not low < high: low, high = _extremes(slices)
     return windowed(slices[:, None], low, high)
 
-# %% ../nbs/01_images.ipynb #9c15f7dd
+# %% ../nbs/01_images.ipynb #46ef814a
 PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif",
             ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif",
             ".dcm", ".dicom", ".nii", ".nii.gz")
@@ -705,7 +704,6 @@ def is_picture(path:str|os.PathLike[str], # of a file, which need not exist
     name = Path(path).name.lower()
     return name.endswith(PICTURES) and name not in PICTURES
 
-# %% ../nbs/01_images.ipynb #a50dc2a5
 def _kind(path:Path)->str:
     "Who reads a file: array, dicom, volume or picture, by its first bytes, then its name."
     name = path.name.lower()
@@ -715,6 +713,7 @@ def _kind(path:Path)->str:
     if name.endswith((".nii", ".nii.gz")): return "volume"
     return "dicom" if name.endswith((".dcm", ".dicom")) else "picture"
 
+# %% ../nbs/01_images.ipynb #ef4c0549
 def _pixels(array:NDArray[Any], layout:str|None, window:Window, white:int=0)->Tensor:
     "An array by what white is, 0 if its type says, or, where a window is given, by that."
     if not isinstance(window, tuple): return from_array(_by_white(array, white), layout)
@@ -736,7 +735,6 @@ def _read_pil(image:Any, window:Window)->Tensor:
     array = _orient(array, _note(image))[None]
     return _pixels(array, "NHW" if array.ndim == 3 else "NHWC", window, white)
 
-# %% ../nbs/01_images.ipynb #6d9d6aee
 def _window(window:Any)->Window:
     'None, "all" or two numbers, the smaller first; anything else is refused.'
     if window is None or (isinstance(window, str) and window == "all"): return window
@@ -751,14 +749,14 @@ def _path(source:Any)->Path:
     raise ImageError(f"source is of type {type(source).__name__} where a path, an array or a PIL "
                      "image is wanted; pass numpy.asarray(source) if it holds pixels")
 
-# %% ../nbs/01_images.ipynb #799c9c68
+# %% ../nbs/01_images.ipynb #0db84085
 def read(source:Any,                # a file's path (picture, film, .npy, .npz, DICOM, NIfTI), an
                                     # array or a PIL image
          channels:int|None=None,    # 1, 3 or 4; None keeps what is there
          layout:str|None=None,      # of arrays, as in `from_array`
          window:Window=None,        # (low, high) in the file's units; "all" clips nothing; None:
-                                    # the file's own, else its extremes; pictures: their whole range,
-                                    # in levels as the header counts them, at least 8 bits
+                                    # the file's own, else its extremes; pictures: the whole range;
+                                    # their unit is the header's levels, never fewer than 8 bits
          axis:str|None=None,        # of volumes: "axial" (None), "coronal" or "sagittal"
          max_pixels:int=100_000_000,# frames x height x width; files that claim more are refused
         )->Tensor:                  # (n, c, h, w) float32 in [-1, 1]
@@ -803,7 +801,7 @@ def read_array(source:str|os.PathLike[str]|NDArray[Any], # .npy or .npz file, or
                         lambda: from_array(_load(path, max_pixels), layout))
     return images if channels is None else to_channels(images, channels)
 
-# %% ../nbs/01_images.ipynb #6deaff83
+# %% ../nbs/01_images.ipynb #46e5da49
 def stored_range(path:str|os.PathLike[str],   # a file that `read` reads
                  max_pixels:int=100_000_000,  # files that claim more are refused
                 )->tuple[float, float]:       # of stored numbers; a negative has the larger first
