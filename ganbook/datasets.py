@@ -764,36 +764,39 @@ def batches(*tensors:Tensor,  # all with the same first axis
     share = batch_size // world
     return _stream(tensors, start * batch_size + rank * share, share, batch_size, seed)
 
-# %% ../nbs/03_datasets.ipynb #89baa362
+# %% ../nbs/03_datasets.ipynb #d82f4560
 Pair = tuple[Tensor, int] # a picture, and its label or -1
 
-def _readable(items:Sequence[Any], i:int, load:Callable[[Any], Pair], final:bool)->Pair|None:
-    "Item i, or the next that can be read; which could not is a warning."
+def _readable(items:Sequence[Any], i:int, load:Callable[[Any], Pair], final:bool)->Pair|str:
+    "Item i, or the next that can be read, or why none can; which could not is a warning."
+    why = ""
     for k in range(len(items)):
         try: return load(items[(i + k) % len(items)])
-        except ImageError as error: warnings.warn(f"{error}; another stands in", stacklevel=2)
-    if not final: return None
-    raise ValueError(f"none of {len(items)} pictures can be read; see the warnings for the reasons")
+        except ImageError as error:
+            why = str(error)
+            warnings.warn(f"{why}; another stands in", stacklevel=2)
+    if not final: return why
+    raise ValueError(f"none of {len(items)} pictures can be read; the last: {why}")
 
-def _filled(batches:Iterator[list[Pair|None]], patience:int=64)->Iterator[list[Pair]]:
+def _filled(batches:Iterator[list[Pair|str]], patience:int=64)->Iterator[list[Pair]]:
     "Batches whose gaps hold the last good picture; before the first good one, that."
     good:Pair|None = None
     empty = 0  # batches without any, none before them
     for pairs in batches:
-        first = good or next((pair for pair in pairs if pair is not None), None)
+        first = good or next((pair for pair in pairs if isinstance(pair, tuple)), None)
         if first is None:
             empty += 1
             if empty < patience: continue
-            raise ValueError(f"none of the first {empty * len(pairs)} pictures can be read; see "
-                             "the warnings for the reasons")
+            raise ValueError(f"none of the first {empty * len(pairs)} pictures can be read; "
+                             f"the last: {pairs[-1]}")
         for _ in range(empty): yield [first] * len(pairs)
         empty, good = 0, first
-        whole = [good := pair or good for pair in pairs]
+        whole = [good := pair if isinstance(pair, tuple) else good for pair in pairs]
         yield whole
 
-def _ahead(jobs:Iterator[list[partial[Pair|None]]], batches:int=2)->Iterator[list[Pair|None]]:
+def _ahead(jobs:Iterator[list[partial[Pair|str]]], batches:int=2)->Iterator[list[Pair|str]]:
     "Do the jobs of each batch in a few threads, a few batches ahead of who asks."
-    waiting:deque[list[Future[Pair|None]]] = deque()
+    waiting:deque[list[Future[Pair|str]]] = deque()
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for batch in jobs:
             waiting.append([pool.submit(job) for job in batch])
