@@ -4,7 +4,9 @@
 set has groups: typefaces, writers, patients) that is named correctly by (a) a classifier trained on
 that set alone within --seconds core-seconds, over several splits and seeds; (b) a linear layer on
 the frozen encoder that ships, over several seeds but always on the split that the encoder was
-trained by (seed 0), since it has met the held-out pictures of the others.
+trained by (seed 0), since it has met the held-out pictures of the others. Radiographs and rooms are
+made in larger numbers than their cards say (COUNT): from 500 and 2,000 their labels are not learned
+to 95 %; the split of the larger set holds out other groups than the one the encoder was trained by.
 `ladder`: the Fréchet distance, on the shipped encoder, of one random half of the held-out pictures
 from the other half, spoiled by noise, blur and dropped classes in rising strength; every rung must
 lie above the one below it, the first above the floor (clean against clean).
@@ -25,7 +27,8 @@ from ganbook.metrics import frechet_distance
 
 NOISE = (0.1, 0.2, 0.4, 0.8)  # standard deviation, pictures being in [-1, 1]
 BLUR = (0.8, 1.2, 1.8, 2.7)  # standard deviation, in pixels of a picture 32 high
-DROP = (0.25, 0.5, 0.75, 1.0)  # of all classes but the last one in a seeded order
+DROP = (0.25, 0.5, 0.75, 1.0)  # of the pictures of every second class, in a seeded order
+COUNT = {"thorax-xray": 1500, "rooms": 4000}  # more than the card says: see accuracy
 SKIPPED = ("pairs", "day-night")  # the same pictures as numerals and landscapes, in twos
 
 
@@ -35,7 +38,7 @@ def labelled(names):
         if name in SKIPPED and not names:
             continue
         try:
-            data = load_set(name)
+            data = load_set(name, count=COUNT.get(name))
         except ImportError as missing:
             print(f"{name}: left out, {missing}")
             continue
@@ -55,7 +58,7 @@ def spread(values):
 
 def step_time(images, labels):
     "Core-seconds of a step of train_classifier, measured in a short training."
-    train_classifier(images, labels, steps=3)
+    train_classifier(images, labels, steps=10)
     start = time.process_time()
     train_classifier(images, labels, steps=20)
     return (time.process_time() - start) / 20
@@ -96,12 +99,14 @@ def soft(images, labels, strength, seed):
 
 
 def dropped(images, labels, strength, seed):
-    "Without the first share of the pictures that are not of the last class, classes in one order."
+    "Without a share of the pictures of half of the classes, the same classes on every rung."
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(int(labels.max()) + 1, generator=generator)
-    place = order[labels].argsort(stable=True)
-    others = int((order[labels] < order[labels].max()).sum())
-    return images[place[int(strength * others) :]]
+    classes = int(labels.max()) + 1
+    fading = torch.randperm(classes, generator=generator)[: max(1, classes // 2)]
+    member = torch.isin(labels, fading).nonzero().squeeze(1)
+    keep = torch.ones(len(labels), dtype=torch.bool)
+    keep[member[: round(strength * len(member))]] = False
+    return images[keep]
 
 
 LADDERS = {"noise": (noisy, NOISE), "blur": (soft, BLUR), "dropped": (dropped, DROP)}
