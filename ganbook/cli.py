@@ -344,7 +344,7 @@ def sheet(gan:"ImageGAN",   # trained, however little
         os.replace(partial, path)
     finally: partial.unlink(missing_ok=True)
 
-# %% ../nbs/23_your_images.ipynb #cd9d2035
+# %% ../nbs/23_your_images.ipynb #4e561897
 def measure(gan:"ImageGAN",     # trained
             real:"Images",      # to compare with
             against:str,        # what these are: "held-out", "training" or "given"
@@ -361,7 +361,8 @@ def measure(gan:"ImageGAN",     # trained
     lines = [f"Measured against {len(real)} {against} pictures:",
              f"  Frechet distance {report.distance}",
              "    from the generated pictures to the real ones; a perfect generator gets real "
-             "against real", f"    {report.encoder}", f"  discriminator accuracy {report.discriminator_accuracy:.2f}",
+             "against real", f"    {report.encoder}",
+             f"  discriminator accuracy {report.discriminator_accuracy:.2f}",
              "    how often the opponent still tells real from generated; 0.5: it cannot"]
     if against == "training":
         lines.append("  These are the pictures it was trained on: copying would look good here.")
@@ -483,7 +484,7 @@ def _duration(seconds:float)->str:
     unit, size = next((u for u in units if seconds >= u[1]), units[-1])
     return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
 
-# %% ../nbs/23_your_images.ipynb #49e44ca3
+# %% ../nbs/23_your_images.ipynb #e934d0af
 Data = Annotated[str, typer.Argument(help="Folder, .npy, .npz or set.")]
 ReportFile = Annotated[Path|None, typer.Option(help="Write a page with thumbnails, report.html.")]
 Against = Annotated[Path|None, typer.Option(help="Another folder that must share no picture.")]
@@ -491,11 +492,11 @@ Target = Annotated[str, typer.Option(help="32, or HEIGHTxWIDTH: what the picture
 Keep = Annotated[list[str]|None, typer.Option(
     help="File, or kind such as near, tiny, blank, to keep although flagged; again for more.")]
 Drop = Annotated[list[str]|None, typer.Option(
-    help="File, or kind such as border, aspect, to leave out; again for more.")]
+    help="File, or kind such as border, aspect, alike, to leave out; again for more.")]
 Near = Annotated[int, typer.Option(
     help="Bits of 64 in which near copies may differ; 0: exact hash, -1: do not look.")]
 
-# %% ../nbs/23_your_images.ipynb #ec2581c0
+# %% ../nbs/23_your_images.ipynb #6ca34aee
 def _rules(keep:list[str]|None, drop:list[str]|None, near:int, **more:Any)->Any:
     "The rules of an audit, from options."
     from ganbook.cleaning import Rules
@@ -503,9 +504,15 @@ def _rules(keep:list[str]|None, drop:list[str]|None, near:int, **more:Any)->Any:
 
 def _pixels(source:str)->Any: # a path, or an array (n, h, w, c)
     "What to look at: the pictures of a set as an array, all else as it is."
-    from ganbook.datasets import SETS, load_set
+    from ganbook.datasets import DOWNLOADS, SETS, load_set
     from ganbook.images import to_array
-    return to_array(load_set(source).images) if source in SETS else source
+    if source.split(":")[0] not in {**SETS, **DOWNLOADS}: return source
+    images = load_set(source).images
+    return to_array(images, _bits(images))
+
+def _bits(images:Any)->int: # 8 or 16
+    "How deep the files must be that lose nothing; the first hundred pictures tell."
+    return 8 if len(images[:100].unique()) <= 256 else 16
 
 @contextmanager
 def _counted(what:str)->Iterator[Callable[[int, int], None]]:
@@ -528,11 +535,11 @@ def _write_page(place:Path, page:str)->None:
         os.replace(part, place)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/23_your_images.ipynb #2804b126
+# %% ../nbs/23_your_images.ipynb #2fc06f5e
 @app.command(help="Audit pictures: broken, duplicate, blank, tiny, odd. Nothing is changed.\n\n"
                   "Example: ganbook check photos/ --report report.html")
 def check(data:Data, report:ReportFile=None, size:Target="64", against:Against=None,
-          keep:Keep=None, drop:Drop=None, near:Near=4, as_json:Json=False)->None:
+          keep:Keep=None, drop:Drop=None, near:Near=8, as_json:Json=False)->None:
     alone("check")
     one_thread()
     from ganbook.cleaning import audit
@@ -553,12 +560,12 @@ Bits = Annotated[int, typer.Option(help="8 or 16 bits a channel in the PNG files
 Channels = Annotated[str, typer.Option(help="auto, 1, 3 or 4.")]
 Redo = Annotated[bool, typer.Option("--redo", help="Make all anew, with other settings.")]
 
-# %% ../nbs/23_your_images.ipynb #4b5eea2b
+# %% ../nbs/23_your_images.ipynb #267de94d
 @app.command(help="Write a cleaned, resized copy of a set, with a manifest.\n\n"
                   "Example: ganbook prepare photos/ --out clean --size 64")
 def prepare(data:Data, out:CleanOut, size:Target="64", channels:Channels="auto",
             report:ReportFile=None, against:Against=None, keep:Keep=None, drop:Drop=None,
-            near:Near=4, fit:Fit="crop", trim:Trim=False, bits:Bits=8, redo:Redo=False,
+            near:Near=8, fit:Fit="crop", trim:Trim=False, bits:Bits=8, redo:Redo=False,
             as_json:Json=False)->None:
     alone("prepare")
     one_thread()
@@ -863,10 +870,10 @@ def _unseen(gan:"ImageGAN", run:Path, found:"Images")->tuple["Images", "Images|N
     learn, exam = hold_out(found, .5, seed) if gan.config.classes else (found, None)
     return (learn, exam, "given") if exam else (found, found, "given") # too few to keep any aside
 
-# %% ../nbs/23_your_images.ipynb #4a4498f1
+# %% ../nbs/23_your_images.ipynb #6bc7492f
 SetName = Annotated[str|None, typer.Argument(help="One of them; some take options after a colon.")]
 SetOut = Annotated[Path|None, typer.Option(
-    help="Folder for its pictures, a sub-folder a class; or an .npz for all that is known of them.")]
+    help="Folder for its pictures, a sub-folder a class; or an .npz for all that is known.")]
 SetSize = Annotated[str|None, typer.Option(help="64, or HEIGHTxWIDTH; none: the set's own.")]
 SetCount = Annotated[int|None, typer.Option(help="How many pictures; none: as many as it has.")]
 
@@ -918,25 +925,33 @@ def _card(card:dict[str, Any])->str:
         f"  good for  {card['good_for']}", f"  not for   {card['not_for']}",
         *(f"  {key:<10}{value}" for key, value in more.items() if value)])
 
-# %% ../nbs/23_your_images.ipynb #d9995e89
+# %% ../nbs/23_your_images.ipynb #7722dd67
 def _write_set(data:"Images", out:Path)->None:
-    "PNG files, in sub-folders by class."
+    "PNG files, in sub-folders by class, and which of them must not be split apart."
+    from ganbook.datasets import write_groups
     from ganbook.images import write_image
-    for i in range(len(data)):
-        folder = out
-        if data.labels is not None: folder = out / _file_name(data.classes[int(data.labels[i])])
-        write_image(folder / f"{i:05d}.png", data.images[i])
+    names, bits = [f"{i:05d}.png" for i in range(len(data))], _bits(data.images)
+    if data.labels is not None:
+        classes = [_file_name(name) for name in data.classes]
+        names = [f"{classes[k]}/{n}" for k, n in zip(data.labels.tolist(), names, strict=True)]
+    for name, image in zip(names, data.images, strict=True): write_image(out / name, image, bits)
+    if data.groups is not None:
+        told = data.names.get("groups") # typefaces have names, patients have numbers
+        groups = [told[g] if told else str(g) for g in data.groups.tolist()]
+        write_groups(out, dict(zip(names, groups, strict=True)))
 
 def _write_array(data:"Images", out:Path)->None:
-    "An .npz with images, labels, groups and facts; whole or not at all."
+    "An .npz with images, labels, classes, groups and facts; whole or not at all."
     from ganbook.images import to_array
     import numpy as np
     known = {"labels": data.labels, "groups": data.groups, **data.facts}
     held:dict[str, Any] = {k: v.numpy() for k, v in known.items() if v is not None}
+    if data.classes: held["classes"] = np.array(data.classes)
+    held |= {f"{key}_names": np.array(names) for key, names in data.names.items()}
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{os.getpid()}.{out.name}")
     try:
-        np.savez_compressed(part, images=to_array(data.images, 16), **held)
+        np.savez_compressed(part, images=to_array(data.images, _bits(data.images)), **held)
         os.replace(part, out)
     finally: part.unlink(missing_ok=True)
 

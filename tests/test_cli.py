@@ -303,6 +303,21 @@ def test_datasets(tmp_path, monkeypatch, capsys):
         assert (held["labels"] == few.labels.numpy()).all()
 
 
+def test_a_written_set_keeps_groups_depth_and_facts(tmp_path, capsys):
+    from ganbook.datasets import load_data, load_set
+
+    whole = load_set("thorax-ct", count=15)
+    assert here("datasets", "thorax-ct", "--count", 15, "--out", tmp_path / "ct") == 0
+    folder = load_data(tmp_path / "ct", 64, labels=True)
+    assert folder.groups is not None and len(folder.groups.unique()) == 3  # patients
+    order = [int(p.stem) for p in sorted((tmp_path / "ct").rglob("*.png"))]
+    assert (folder.images - whole.images[order]).abs().max() < 1e-6  # 16 bits, not 8
+    assert here("datasets", "thorax-ct", "--count", 15, "--out", tmp_path / "ct.npz") == 0
+    held = load_data(tmp_path / "ct.npz")
+    assert held.classes == whole.classes and set(held.facts) == set(whole.facts)
+    assert (held.groups == whole.groups).all() and held.names == whole.names
+
+
 def test_check_reports_and_changes_nothing(album, tmp_path, capsys):
     before = {p: p.stat().st_mtime_ns for p in album.rglob("*")}
     page = tmp_path / "report.html"
