@@ -37,7 +37,9 @@ from torch import Tensor
 from .images import FORMATS, ImageError, is_picture, read, read_array, resize, to_array
 from .images import to_channels
 
-# %% ../nbs/02_cleaning.ipynb #c6edb112
+# %% ../nbs/02_cleaning.ipynb #59785add
+CLOSED = "it cannot be opened"
+
 def _aside(name:str, folder:bool, linked:bool=False)->str:
     "Why a file or folder is left aside; '' for pictures and for folders to look into."
     if name.startswith("."): return "its name begins with a dot: hidden"
@@ -54,7 +56,7 @@ def _listing(folder:Path)->list[tuple[str, Path, str]]:
     def add(place:str, name:str, why:str)->None:
         below = os.path.relpath(place, folder).replace(os.sep, "/") + "/" if place != top else ""
         found.append((_plain_name(below + name), Path(place, name), why))
-    def closed(error:OSError)->None: add(*os.path.split(error.filename), "it cannot be opened")
+    def closed(error:OSError)->None: add(*os.path.split(error.filename), CLOSED)
     top = str(folder)
     for place, folders, files in os.walk(top, onerror=closed):
         reasons = {name: _aside(name, True, os.path.islink(os.path.join(place, name)))
@@ -72,10 +74,10 @@ def pictures(folder:str|os.PathLike[str], # searched with its sub-folders
     "The picture files below a folder; nothing hidden, no linked folders."
     return [path for _, path, aside in _listing(Path(folder)) if not aside]
 
-# %% ../nbs/02_cleaning.ipynb #a0594f20
+# %% ../nbs/02_cleaning.ipynb #3f7de7f9
 @dataclass(frozen=True, slots=True)
 class Facts:
-    "What one look at one file tells; a few hundred bytes, whatever the picture's size."
+    "What one look at one file tells; a kilobyte or two, whatever the picture's size."
     name:str                 # below the folder, with slashes; [7] in an array
     problem:str=""           # "unreadable", "truncated", "stray", or "" for a picture
     reason:str=""            # a sentence about the problem
@@ -91,7 +93,7 @@ class Facts:
     pixels:str=""            # of its pixels, as decoded here
     hash:str=""              # perceptual: 64 bits, in hexadecimal as imagehash writes them
     thumb:str=""             # 16x16 grey values, in hexadecimal
-    spread:float=0           # standard deviation of its grey values, 0 to 127
+    spread:float=0           # standard deviation of its values, 0 to 127: grey, or if blank colour
     border:tuple[float, float, float, float]=(0, 0, 0, 0) # constant part: left, top, right, bottom
 
 # %% ../nbs/02_cleaning.ipynb #cb598445
@@ -250,7 +252,7 @@ def _colourless(image:Any)->bool:
     array = np.asarray(image)
     return int((array.max(2) - array.min(2)).max()) <= 3
 
-# %% ../nbs/02_cleaning.ipynb #922a8351
+# %% ../nbs/02_cleaning.ipynb #57c52a60
 def _digest(data:bytes)->str:
     "24 digits that no two different files share."
     return hashlib.blake2b(data, digest_size=12).hexdigest()
@@ -273,10 +275,12 @@ def _measured(image:Any, exact:bool)->dict[str, Any]:
     tones = np.asarray(grey)
     if not exact and tones[-1, 0] == tones[-1, -1] and (foot := _foot(tones)) > .05:
         notes += (("damaged", f"its lower {100 * foot:.0f} % are one flat tone, as after a cut"),)
-    thumb = small.reshape(16, 2, 16, 2).mean((1, 3)).astype(np.uint8)
+    thumb, spread = small.reshape(16, 2, 16, 2).mean((1, 3)).astype(np.uint8), small.std()
+    if spread < 2 and image.mode == "RGB": # colours of one brightness are no blank picture
+        spread = np.asarray(image.resize((32, 32))).std((0, 1)).max()
     return {"pixels": _digest(whole.tobytes() + f"{whole.size}".encode()) if exact else "",
             "hash": perceptual_hash(small), "thumb": thumb.tobytes().hex(),
-            "spread": float(small.std()), "border": border_of(tones), "notes": notes}
+            "spread": float(spread), "border": border_of(tones), "notes": notes}
 
 # %% ../nbs/02_cleaning.ipynb #2aa3e456
 def _formats(data:bytes)->list[str]:
@@ -504,13 +508,13 @@ def _class_of(name:str)->str:
     if parts and parts[0].casefold() in SPLITS: parts = parts[1:]
     return parts[0] if parts else ""
 
-# %% ../nbs/02_cleaning.ipynb #f9ceb8e8
+# %% ../nbs/02_cleaning.ipynb #48cbf294
 def _flags(facts:Facts, size:tuple[int, int], rules:Rules)->list[tuple[str, str]]:
     "What one picture shows by itself, as (kind, detail)."
     if facts.problem: return [(facts.problem, facts.reason)]
     short, long = sorted((facts.width, facts.height))
     flags, told = list(facts.notes), f"{facts.width} x {facts.height} pixels"
-    if facts.spread < 2: flags.append(("blank", f"grey values spread by {facts.spread:.1f} of 127"))
+    if facts.spread < 2: flags.append(("blank", f"its values spread by {facts.spread:.1f} of 127"))
     if short < rules.tiny * min(size): flags.append(("tiny", told))
     elif short < min(size): flags.append(("small", told))
     if long > rules.aspect * short: flags.append(("aspect", told))
@@ -522,7 +526,7 @@ def _flags(facts:Facts, size:tuple[int, int], rules:Rules)->list[tuple[str, str]
 LOST = ("unreadable", "truncated", "stray")    # there is no whole picture: nothing can keep them
 WHOLE = ("mixed", "depth", "balance", "few") # findings about the set, not about one file
 
-# %% ../nbs/02_cleaning.ipynb #3b929b56
+# %% ../nbs/02_cleaning.ipynb #6f2a3f46
 SAME, ALIKE = .997, .975 # correlations of thumbnails
 
 def agreement(thumbs:NDArray[Any], # (n, 256), grey values
@@ -533,7 +537,7 @@ def agreement(thumbs:NDArray[Any], # (n, 256), grey values
     return np.asarray(a @ b / np.sqrt((a * a).sum(-1) * (b @ b) + 1e-9))
 
 class Seen:
-    "The pictures met so far: 264 bytes for each, however large they are."
+    "The pictures met so far: some hundred bytes for each, however large they are."
     def __init__(self)->None:
         self.names, self.same = list[str](), dict[str, int]()
         self.hashes, self.thumbs = np.zeros(64, np.uint64), np.zeros((64, 256), np.uint8)
@@ -1015,7 +1019,7 @@ def _stored(array:NDArray[Any])->bytes:
     return (b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head)
             + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 0)) + _chunk(b"IEND", b""))
 
-# %% ../nbs/02_cleaning.ipynb #3af06e40
+# %% ../nbs/02_cleaning.ipynb #a42c6e4d
 SAFE = re.compile(r"[\w\-(+,=@][\w\-.()+,=@]{0,79}(?<!\.)")
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 
@@ -1030,13 +1034,17 @@ def _safe(part:str)->str:
     text = unicodedata.normalize("NFC", part)
     safe = re.sub(r"[^\w\-. ()+,=@]", "_", text).strip(". ")[:80]
     while len(safe.encode()) > 100: safe = safe[:-1]
-    good = safe == text and not RESERVED.match(safe)
+    good = bool(safe) and safe == text and not RESERVED.match(safe)
     return safe if good else f"{safe or 'picture'}-{_mark(part)}"
 
 def _stem(name:str, taken:set[str])->str:
     "Where a file's picture goes, without .png: its own name, unless that is unsafe or taken."
-    *folders, last = name.strip("[]").split("/")
-    stem = "/".join([*map(_safe, folders), _safe.__wrapped__(last.rpartition(".")[0] or last)])
+    if re.fullmatch(r"\[\d+\]", name): name = name[1:-1] # a picture of an array
+    *folders, last = name.split("/")
+    names = [*map(_safe, folders), _safe.__wrapped__(last.rpartition(".")[0] or last)]
+    for i, part in enumerate(folders): # a folder must not be named like a picture beside it
+        if part.casefold().endswith(".png"): names[i] += f"-{_mark(part)}"
+    stem = "/".join(names)
     if stem.casefold() in taken: stem += f"-{_mark(name)}"
     taken.add(stem.casefold())
     return stem
@@ -1084,7 +1092,7 @@ def _put(path:str, data:bytes)->None:
         while data: data = data[os.write(file, data):]
     finally: os.close(file)
 
-# %% ../nbs/02_cleaning.ipynb #cdf560b8
+# %% ../nbs/02_cleaning.ipynb #c00545ba
 class _Store:
     "The new folder: its settings and its manifest."
     def __init__(self, out:Path, settings:dict[str, Any])->None:
@@ -1096,17 +1104,31 @@ class _Store:
         held = {"settings": self.settings, "complete": complete, **counts}
         _write(self.path, json.dumps(held, indent=1).encode())
 
+    def place(self, name:str)->str:
+        "Where a picture of this folder lies; a name that leads out of it is refused."
+        path = os.path.normpath(os.path.join(self.out, name))
+        if path.startswith(os.path.join(os.path.normpath(self.out), "")): return path
+        raise ValueError(f"{name!r} in the manifest of {self.out} leads out of the folder: choose "
+                         "another folder")
+
     def forget(self, entry:Entry)->None:
         "Remove what was written of a file."
-        for name, _ in entry.outputs: (self.out / name).unlink(missing_ok=True)
+        for name, _ in entry.outputs: Path(self.place(name)).unlink(missing_ok=True)
         entry.outputs = ()
 
-# %% ../nbs/02_cleaning.ipynb #72423b88
+# %% ../nbs/02_cleaning.ipynb #68388d01
+def _settings(path:Path)->dict[str, Any]|None:
+    "The settings in a manifest.json of ours; None if it is somebody else's, or damaged."
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        ours = isinstance(held["complete"], bool) and "source" in held["settings"]
+        return dict(held["settings"]) if ours else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError): return None
+
 def _resume(store:_Store, redo:bool)->None:
     "Read what an earlier run left in the folder, or refuse it."
     if not store.path.exists(): return store.say(False)
-    try: said = json.loads(store.path.read_text(encoding="utf-8"))["settings"]
-    except (ValueError, KeyError, TypeError): said = {}
+    said = _settings(store.path) or {}
     lines = store.log.read_text(encoding="utf-8").splitlines() if store.log.exists() else []
     store.old = {entry.facts.name: entry for entry in map(_entry, lines) if entry}
     other = [key for key in store.settings if said.get(key) != store.settings[key]]
@@ -1146,7 +1168,7 @@ def _make(source:_Source, wish:Wish, item:Item, stem:str)->tuple[Entry, list[byt
                     for i, png in enumerate(data))
     return Entry(facts, stem, outputs=outputs), data
 
-# %% ../nbs/02_cleaning.ipynb #17507a4a
+# %% ../nbs/02_cleaning.ipynb #25859e23
 def _decide(store:_Store, judge:Judge, entry:Entry, data:list[bytes],
             make:Callable[[], tuple[Entry, list[bytes]]])->Entry:
     "Keep or drop one file, and its picture."
@@ -1155,18 +1177,18 @@ def _decide(store:_Store, judge:Judge, entry:Entry, data:list[bytes],
     old = store.old.get(entry.facts.name)
     if old and (why or old is not entry): store.forget(old)
     if why: entry.outputs = ()
-    for (name, _), png in zip(entry.outputs, data): _put(os.path.join(store.out, name), png)
+    for (name, _), png in zip(entry.outputs, data): _put(store.place(name), png)
     entry.state = "kept" if not why else "skipped" if why == "stray" else "dropped"
     entry.why, entry.reason = why, reason
     return entry
 
-# %% ../nbs/02_cleaning.ipynb #4a288f30
+# %% ../nbs/02_cleaning.ipynb #47f35535
 @dataclass(frozen=True)
 class Manifest:
     "What `prepare` did."
     out:Path
     audit:Audit
-    kept:int     # pictures in the new folder
+    kept:int     # files whose pictures are in the new folder
     dropped:int  # files that were left out
     skipped:int  # files that are no pictures
     gone:int     # pictures removed because their file is gone
@@ -1184,7 +1206,7 @@ class Manifest:
         return (f"{self.kept} files kept in {self.out}, {self.dropped} left out, {self.skipped} no "
                 f"pictures{gone}; {self.written} read this time")
 
-# %% ../nbs/02_cleaning.ipynb #8e744fe2
+# %% ../nbs/02_cleaning.ipynb #5151ff99
 def _place(source:_Source, out:str|os.PathLike[str])->Path:
     "The new folder, made, if it may be there."
     place = Path(out)
@@ -1196,7 +1218,7 @@ def _place(source:_Source, out:str|os.PathLike[str])->Path:
             raise ValueError(f"{place} and {source.folder} lie in one another: choose a folder "
                              "beside the originals, which are never touched")
     inside = {path.name for path in place.iterdir()} if place.exists() else set()
-    if inside - {".lock"} and "manifest.json" not in inside:
+    if inside - {".lock"} and _settings(place / "manifest.json") is None:
         raise ValueError(f"{place} is not empty and was not made by prepare: choose another folder")
     return place
 
@@ -1271,11 +1293,16 @@ def _run(store:_Store, source:_Source, wish:Wish, judge:Judge, workers:int|None,
             if len(entries) % 64 == 0: log.flush()
     return entries, made, changed
 
-# %% ../nbs/02_cleaning.ipynb #cf5237fa
+# %% ../nbs/02_cleaning.ipynb #fd1d3022
 def _finish(store:_Store, entries:list[Entry], changed:bool)->int:
     "Remove what has no file any more, write the manifest in order; how many were removed."
     here = {entry.facts.name for entry in entries}
     gone = [old for name, old in store.old.items() if name not in here and old.state != "gone"]
+    closed = [entry.facts.name for entry in entries if entry.reason == CLOSED]
+    for name in closed: # a share that is away has not been emptied
+        if any(old.facts.name.startswith(name + "/") for old in gone):
+            raise ValueError(f"{name} cannot be opened, so nothing of it was removed: mend that "
+                             "and run again")
     for old in gone:
         store.forget(old)
         old.state, old.why, old.reason = "gone", "", "the file is no longer there"
@@ -1286,7 +1313,7 @@ def _finish(store:_Store, entries:list[Entry], changed:bool)->int:
         store.say(True, files=len(entries), **states)
     return sum(old.state == "gone" for old in gone)
 
-# %% ../nbs/02_cleaning.ipynb #893c2735
+# %% ../nbs/02_cleaning.ipynb #dadca042
 def prepare(source:Any,                       # a folder, .npy, .npz, or an array
             out:str|os.PathLike[str],         # a new folder, or one that an earlier run made
             size:int|tuple[int, int]=64,      # height and width, or one number for both
@@ -1310,7 +1337,9 @@ def prepare(source:Any,                       # a folder, .npy, .npz, or an arra
         entries, made, changed = _run(store, origin, wish, judge, workers, progress)
         gone = _finish(store, entries, changed)
         states = Counter(entry.state for entry in entries)
-        if not states["kept"]: raise ValueError(_none(origin, judge))
+        if not states["kept"]:
+            emptied = "; what an earlier run wrote is removed" if store.old else ""
+            raise ValueError(_none(origin, judge) + emptied)
     report = _close(origin, judge, channels=wish.channels)
     kept, dropped, skipped = (states[state] for state in ("kept", "dropped", "skipped"))
     return Manifest(out, report, kept, dropped, skipped, gone, made)

@@ -496,7 +496,7 @@ Drop = Annotated[list[str]|None, typer.Option(
 Near = Annotated[int, typer.Option(
     help="Bits of 64 in which near copies may differ; 0: exact hash, -1: do not look.")]
 
-# %% ../nbs/23_your_images.ipynb #6ca34aee
+# %% ../nbs/23_your_images.ipynb #d442d93e
 def _rules(keep:list[str]|None, drop:list[str]|None, near:int, **more:Any)->Any:
     "The rules of an audit, from options."
     from ganbook.cleaning import Rules
@@ -524,10 +524,15 @@ def _counted(what:str)->Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
         yield tell
 
+def _may_report(place:Path|None)->None:
+    "Refuse a place where something lies that is no report of ours."
+    ours = b'<meta name="generator" content="ganbook">'
+    if place and place.exists() and not (place.is_file() and ours in place.read_bytes()[:1000]):
+        raise ValueError(f"{place} is no report of ganbook: choose another --report")
+
 def _write_page(place:Path, page:str)->None:
     "Write a report whole or not at all; replace none but our own."
-    if place.exists() and not (place.is_file() and b"ganbook" in place.read_bytes()[:1000]):
-        raise ValueError(f"{place} is no report of ganbook: choose another --report")
+    _may_report(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_name(f".{os.getpid()}.{place.name}")
     try:
@@ -535,7 +540,7 @@ def _write_page(place:Path, page:str)->None:
         os.replace(part, place)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/23_your_images.ipynb #2fc06f5e
+# %% ../nbs/23_your_images.ipynb #b3537823
 @app.command(help="Audit pictures: broken, duplicate, blank, tiny, odd. Nothing is changed.\n\n"
                   "Example: ganbook check photos/ --report report.html")
 def check(data:Data, report:ReportFile=None, size:Target="64", against:Against=None,
@@ -543,6 +548,7 @@ def check(data:Data, report:ReportFile=None, size:Target="64", against:Against=N
     alone("check")
     one_thread()
     from ganbook.cleaning import audit
+    _may_report(report)
     wanted, rules = picture_size(size) or (64, 64), _rules(keep, drop, near)
     with _counted("checking") as tell:
         found = audit(_pixels(data), wanted, rules, against, cost, progress=tell)
@@ -560,7 +566,7 @@ Bits = Annotated[int, typer.Option(help="8 or 16 bits a channel in the PNG files
 Channels = Annotated[str, typer.Option(help="auto, 1, 3 or 4.")]
 Redo = Annotated[bool, typer.Option("--redo", help="Make all anew, with other settings.")]
 
-# %% ../nbs/23_your_images.ipynb #267de94d
+# %% ../nbs/23_your_images.ipynb #44da862c
 @app.command(help="Write a cleaned, resized copy of a set, with a manifest.\n\n"
                   "Example: ganbook prepare photos/ --out clean --size 64")
 def prepare(data:Data, out:CleanOut, size:Target="64", channels:Channels="auto",
@@ -570,6 +576,7 @@ def prepare(data:Data, out:CleanOut, size:Target="64", channels:Channels="auto",
     alone("prepare")
     one_thread()
     from ganbook import cleaning
+    _may_report(report)
     wanted = picture_size(size) or (64, 64)
     rules = _rules(keep, drop, near, fit=fit, trim=trim, bits=bits)
     with _counted("preparing") as tell:

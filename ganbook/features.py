@@ -190,13 +190,14 @@ def _moved(images:Tensor, generator:torch.Generator, zoom:float=0.)->Tensor:
     places = F.affine_grid(maps, list(images.shape), align_corners=False)
     return F.grid_sample(images, places, padding_mode="border", align_corners=False)
 
-# %% ../nbs/04_features.ipynb #2daa766a
+# %% ../nbs/04_features.ipynb #2469d527
 def _cycle(parameters:Any, rate:float, steps:int)->tuple[Any, Any]:
     "AdamW, and a rate that rises for a fifth of the steps and then falls to 0."
-    if steps < 10: raise ValueError(f"steps is {steps} where 10 or more are wanted to learn from")
+    if steps < 1: raise ValueError(f"steps is {steps} where 1 or more are wanted to learn from")
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=.01)
+    rise = min(.75, max(.2, 1.5 / steps)) # of few steps more, for it must not end on the first
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps,
-                                                          pct_start=.2)
+                                                          pct_start=rise)
 
 def _descend(model:Module, inputs:Tensor, labels:Tensor, steps:int, seed:int, rate:float)->None:
     "Cross-entropy, step by step downhill; pictures are moved, features taken as they are."

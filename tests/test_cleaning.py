@@ -631,3 +631,85 @@ def test_a_file_that_breaks_later_loses_its_picture(tmp_path):
 def test_a_page_says_who_made_it(tmp_path):
     page = audit(fill(tmp_path / ("x" * 200), 2)).html()
     assert '<meta name="generator" content="ganbook">' in page[:300]
+
+
+# -- what prepare must never do ------------------------------------------------------------------
+
+
+def colours(path, seed=0, size=(80, 80)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(values).resize(size).save(path)
+
+
+def test_no_name_leads_out_of_the_new_folder(tmp_path):
+    source, victim = tmp_path / "source", tmp_path / "victim" / "photo.png"
+    for seed, name in enumerate(("[", "]", "[]", "plain")):
+        colours(source / name / "photo.jpg", seed)
+    colours(source.joinpath("[", *victim.with_suffix(".jpg").parts[1:]), 7)
+    victim.parent.mkdir()
+    victim.write_bytes(b"mine")
+    made = prepare(source, tmp_path / "out", rules=Rules(near=-1))
+    assert victim.read_bytes() == b"mine" and made.kept == 5
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 5
+
+
+def test_a_manifest_that_leads_out_is_refused(tmp_path):
+    colours(tmp_path / "source" / "a.png")
+    prepare(tmp_path / "source", tmp_path / "out")
+    victim = tmp_path / "victim.png"
+    victim.write_bytes(b"mine")
+    log = tmp_path / "out" / "manifest.jsonl"
+    log.write_text(log.read_text().replace('[["a.png"', '[["../victim.png"'))
+    (tmp_path / "source" / "a.png").unlink()
+    colours(tmp_path / "source" / "b.png", 1)
+    with pytest.raises(ValueError, match="leads out of the folder"):
+        prepare(tmp_path / "source", tmp_path / "out")
+    assert victim.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("text", ['{"name": "my app"}', "[]", '{"settings": null}', "{"])
+def test_a_manifest_of_somebody_else_is_left_alone(tmp_path, text):
+    colours(tmp_path / "source" / "a.png")
+    other = tmp_path / "app"
+    other.mkdir()
+    (other / "manifest.json").write_text(text)
+    for redo in (False, True):
+        with pytest.raises(ValueError, match="was not made by prepare"):
+            prepare(tmp_path / "source", other, redo=redo)
+    assert [p.name for p in other.iterdir()] == ["manifest.json"]
+    assert (other / "manifest.json").read_text() == text
+
+
+def test_a_folder_that_cannot_be_opened_is_not_taken_for_empty(tmp_path, monkeypatch):
+    for seed in range(3):
+        colours(tmp_path / "source" / "cats" / f"{seed}.png", seed)
+    colours(tmp_path / "source" / "dog.png", 9)
+    prepare(tmp_path / "source", tmp_path / "out", rules=Rules(near=-1))
+    before = sorted((tmp_path / "out").rglob("*.png"))
+    real = os.scandir
+
+    def refused(place):
+        if str(place).endswith("cats"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return real(place)
+
+    with monkeypatch.context() as away:
+        away.setattr(os, "scandir", refused)
+        with pytest.raises(ValueError, match="cats cannot be opened, so nothing of it was removed"):
+            prepare(tmp_path / "source", tmp_path / "out", rules=Rules(near=-1))
+    assert sorted((tmp_path / "out").rglob("*.png")) == before and len(before) == 4
+
+
+def test_a_folder_named_like_a_picture_beside_it(tmp_path):
+    colours(tmp_path / "source" / "a.jpg", 1)
+    colours(tmp_path / "source" / "a.png" / "x.jpg", 2)
+    assert prepare(tmp_path / "source", tmp_path / "out", rules=Rules(near=-1)).kept == 2
+
+
+def test_colours_of_one_brightness_are_not_blank(tmp_path):
+    board = np.indices((80, 80)).sum(0)[..., None] // 8 % 2
+    values = np.where(board, (255, 0, 0), (0, 130, 0)).astype(np.uint8)
+    (tmp_path / "source").mkdir()
+    Image.fromarray(values).save(tmp_path / "source" / "board.png")
+    assert prepare(tmp_path / "source", tmp_path / "out").kept == 1

@@ -222,7 +222,15 @@ def test_an_encoder_of_ones_own_learns_its_labels():
 
 
 def test_large_pictures_teach_a_grey_encoder_when_told_to():
-    assert train_encoder(pictures(64, 3, 100, 130), steps=1, channels=1).channels == 1
+    assert train_encoder(pictures(64, 3, 100, 130), steps=2, channels=1).channels == 1
+
+
+def test_any_number_of_steps_can_be_trained():
+    x, y = pictures(64), torch.arange(64) % 2
+    for steps in range(1, 9):  # five once divided by zero
+        train_classifier(x, y, steps=steps)
+    with pytest.raises(ValueError, match="steps is 0 where 1 or more"):
+        train_classifier(x, y, steps=0)
 
 
 @pytest.mark.parametrize(
