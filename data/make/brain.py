@@ -15,13 +15,15 @@ Institute, McGill University. LICENCE has the terms.
 """
 
 import argparse
-import hashlib
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ganbook.datasets import _checksum as checksum
+from ganbook.images import from_array, grid
 
 Array = NDArray[Any]
 
@@ -125,18 +127,7 @@ def make_brain(seed: int, count: int | None = None, size: int = 64) -> dict[str,
     return {name: array[order] for name, array in arrays.items()}
 
 
-def checksum(arrays: dict[str, Array]) -> str:
-    "SHA-256 over names, types, shapes and bytes, as ganbook.datasets has it."
-    total = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
-
-
 def main() -> None:
-    from PIL import Image
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the contact sheets")
     parser.add_argument("--count", type=int, default=None)
@@ -151,14 +142,8 @@ def main() -> None:
     print(f"brain: {n} pictures, {seconds:.1f} s, checksum {checksum(arrays)}")
     print({key: (str(v.dtype), v.shape) for key, v in arrays.items()})
     for key in ("images", "grey", "white"):
-        shown = arrays[key][: n - n % 12][:60]
-        if shown.dtype == np.uint16:
-            shown = (shown // 257).astype(np.uint8)
-        page = np.concatenate(
-            [np.concatenate(list(shown[i : i + 12]), 1) for i in range(0, len(shown), 12)]
-        )
-        image = Image.fromarray(page)
-        image.resize((image.width * 2, image.height * 2)).save(options.out / f"brain-{key}.png")
+        page = grid(from_array(arrays[key][:60]), 12, scale=2)
+        page.save(options.out / f"brain-{key}.png")
 
 
 if __name__ == "__main__":

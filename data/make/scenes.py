@@ -6,7 +6,6 @@ Nothing random depends on the size, so the same scene comes out at 64 and at 128
 """
 
 import argparse
-import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -17,6 +16,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ganbook.datasets import _checksum as checksum
+from ganbook.images import from_array, grid
 
 F32 = np.float32
 Floats = NDArray[np.float32]
@@ -4320,26 +4322,6 @@ def distinct(maps: NDArray[np.uint8], side: int = 16) -> int:
     return len({m.tobytes() for m in small})
 
 
-def checksum(arrays: Arrays) -> str:
-    "SHA-256 over names, types, shapes and bytes, as ganbook.datasets computes it."
-    total = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
-
-
-def sheet(images: NDArray[np.uint8], columns: int, scale: int = 2) -> NDArray[np.uint8]:
-    "Pictures side by side."
-    n, h, w, _ = images.shape
-    rows = -(-n // columns)
-    page = np.full((rows * (h + 2), columns * (w + 2), 3), 255, np.uint8)
-    for k, image in enumerate(images):
-        r, c = divmod(k, columns)
-        page[r * (h + 2) : r * (h + 2) + h, c * (w + 2) : c * (w + 2) + w] = image
-    return page.repeat(scale, 0).repeat(scale, 1)
-
-
 def main() -> None:
     "Contact sheets, seconds, layouts, checksums."
     parser = argparse.ArgumentParser(description=__doc__)
@@ -4370,7 +4352,7 @@ def main() -> None:
         if "target" in arrays:
             images = np.concatenate([images[:30, None], arrays["target"][:30, None]], 1)
             images = images.reshape(-1, *images.shape[2:])
-        cv2.imwrite(str(args.out / f"{name}.png"), sheet(images, 10)[..., ::-1])
+        grid(from_array(images), 10, scale=2).save(args.out / f"{name}.png")
         layouts = distinct(arrays["maps"])
         print(f"{name}: {args.count} in {seconds:.1f} s, {layouts} layouts, {checksum(arrays)}")
         if args.nearest:
@@ -4378,7 +4360,7 @@ def main() -> None:
             order = np.argsort(distance)[:40]
             pairs = np.stack([arrays["images"][order], arrays["images"][index[order]]], 1)
             pairs = pairs.reshape(-1, *pairs.shape[2:])
-            cv2.imwrite(str(args.out / f"{name}_nearest.png"), sheet(pairs, 10)[..., ::-1])
+            grid(from_array(pairs), 10, scale=2).save(args.out / f"{name}_nearest.png")
             print(f"  most similar: {distance.min():.1f} of 255, median {np.median(distance):.1f}")
 
 

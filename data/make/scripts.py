@@ -36,6 +36,9 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from ganbook.datasets import _checksum as checksum
+from ganbook.images import from_array, grid
+
 SCRIPTS = ("western", "chinese", "arabic", "devanagari", "thai")
 NUMERALS_CLASSES = tuple("0123456789")
 WORDS_CLASSES = (
@@ -718,28 +721,6 @@ def write_masters(folder: Path) -> None:
     (folder / "scripts.json").write_text(text, encoding="utf-8")
 
 
-def checksum(arrays: dict[str, np.ndarray]) -> str:
-    "SHA-256 over names, types, shapes and bytes, as in ganbook.datasets."
-    total = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
-
-
-def contact(images: np.ndarray, columns: int, scale: int = 2) -> "Image.Image":  # noqa: F821
-    "Pictures in rows on one page."
-    from PIL import Image
-
-    n, h, w = images.shape
-    rows = -(-n // columns)
-    page = np.full((rows * columns, h + 2, w + 2), 64, np.uint8)
-    page[:n, 1:-1, 1:-1] = images
-    page = page.reshape(rows, columns, h + 2, w + 2).transpose(0, 2, 1, 3)
-    page = page.reshape(rows * (h + 2), columns * (w + 2))
-    return Image.fromarray(page.repeat(scale, 0).repeat(scale, 1))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--masters", action="store_true", help="draw the masters from fonts")
@@ -760,12 +741,12 @@ def main() -> None:
         print(f"{name}: {len(made['images'])} in {seconds:.1f} s, {checksum(made)}")
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
-            contact(made["images"][:200], 20).save(options.out / f"{name}.png")
+            grid(from_array(made["images"][:200]), 20, scale=2).save(options.out / f"{name}.png")
     if options.out:
         for target in SCRIPTS[1:]:
             both = make_pairs(options.seed, 100, "western", target)
             images = np.stack([both["images"], both["target"]], 1).reshape(-1, 32, 32)
-            contact(images, 20).save(options.out / f"pairs_{target}.png")
+            grid(from_array(images), 20, scale=2).save(options.out / f"pairs_{target}.png")
 
 
 if __name__ == "__main__":

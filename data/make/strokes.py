@@ -13,12 +13,14 @@ makes the pictures, of any size.
 
 import argparse
 import functools
-import hashlib
 import time
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+
+from ganbook.datasets import _checksum as checksum
+from ganbook.images import from_array, grid
 
 STROKES_CLASSES = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 WRITERS = 200
@@ -360,28 +362,6 @@ def make_strokes(seed: int = 0, count: int = 7200, size: int = 32) -> dict[str, 
     )
 
 
-def checksum(arrays: dict[str, np.ndarray]) -> str:
-    "SHA-256 over names, types, shapes and bytes, as in ganbook.datasets."
-    total = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
-
-
-def contact(images: np.ndarray, columns: int, scale: int) -> "Image.Image":  # noqa: F821
-    "Pictures in rows on one page."
-    from PIL import Image
-
-    n, h, w = images.shape
-    rows = -(-n // columns)
-    page = np.full((rows * columns, h + 2, w + 2), 64, np.uint8)
-    page[:n, 1:-1, 1:-1] = images
-    page = page.reshape(rows, columns, h + 2, w + 2).transpose(0, 2, 1, 3)
-    page = page.reshape(rows * (h + 2), columns * (w + 2))
-    return Image.fromarray(page.repeat(scale, 0).repeat(scale, 1))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="folder for contact sheets")
@@ -393,9 +373,9 @@ def main() -> None:
     print(f"strokes: {options.count} in {time.perf_counter() - start:.1f} s, {checksum(made)}")
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        contact(made["images"][:720], 36, 1).save(options.out / "strokes.png")
+        grid(from_array(made["images"][:720]), 36).save(options.out / "strokes.png")
         few = {name: made[name][:180] for name in ("tracks", "lengths", "pen")}
-        contact(draw(**few, size=64), 18, 1).save(options.out / "strokes_large.png")
+        grid(from_array(draw(**few, size=64)), 18).save(options.out / "strokes_large.png")
 
 
 if __name__ == "__main__":

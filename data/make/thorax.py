@@ -17,7 +17,6 @@ towards the back, z towards the head; millimetres.  Made, CC0: no patient is beh
 
 import argparse
 import functools
-import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, sparse
+
+from ganbook.datasets import _checksum as checksum
+from ganbook.images import from_array, grid
 
 Array = NDArray[Any]
 
@@ -1034,31 +1036,6 @@ COLOURS = np.array(
 )
 
 
-def sheet(pictures: Array, columns: int = 12, scale: int = 2) -> Any:
-    "Pictures (n, h, w[, 3]) side by side, as a PIL image."
-    from PIL import Image
-
-    if pictures.dtype == np.uint16:
-        pictures = (pictures // 257).astype(np.uint8)
-    n, h, w = pictures.shape[:3]
-    rows = -(-n // columns)
-    page = np.full((rows * (h + 2), columns * (w + 2), *pictures.shape[3:]), 128, np.uint8)
-    for i, one in enumerate(pictures):
-        r, c = divmod(i, columns)
-        page[r * (h + 2) : r * (h + 2) + h, c * (w + 2) : c * (w + 2) + w] = one
-    image = Image.fromarray(page)
-    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
-
-
-def checksum(arrays: dict[str, Array]) -> str:
-    "SHA-256 over names, types, shapes and bytes, as ganbook.datasets has it."
-    total = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the contact sheets")
@@ -1084,9 +1061,8 @@ def main() -> None:
                 shown = COLOURS[shown]
             elif array.dtype == np.uint8:
                 shown = shown * 255
-            sheet(shown, scale=2 if options.size <= 64 else 1).save(
-                options.out / f"{name}-{key}.png"
-            )
+            pages = grid(from_array(shown), 12, scale=2 if options.size <= 64 else 1)
+            pages.save(options.out / f"{name}-{key}.png")
 
 
 if __name__ == "__main__":
