@@ -321,7 +321,7 @@ def _spent(gan:"ImageGAN", run:"Run")->float:
     from ganbook.training import read_log
     return spent(read_log(run.log)) / 60 if gan.gan.step else 0.
 
-# %% ../nbs/23_your_images.ipynb #9d57a696
+# %% ../nbs/23_your_images.ipynb #0c2625bb
 def sheet(gan:"ImageGAN",   # trained, however little
           path:Path,        # .png, .jpg, .webp, ...; written whole or not at all
           n:int|None=None,  # pictures; None: 64, or ten of each class
@@ -337,12 +337,18 @@ def sheet(gan:"ImageGAN",   # trained, however little
     scale = max(1, math.ceil(48 / max(images.shape[2:])))
     picture = grid(images, len(images) // rows if rows else None, scale=scale)
     if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"): picture = picture.convert("RGB")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    with _whole(path) as part: picture.save(part)
+
+# %% ../nbs/23_your_images.ipynb #e297ffb6
+@contextmanager
+def _whole(place:Path)->Iterator[Path]:
+    "A file to write beside the place, which takes its name when all is written, or vanishes."
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f".{os.getpid()}.{place.name}")
     try:
-        picture.save(partial)
-        os.replace(partial, path)
-    finally: partial.unlink(missing_ok=True)
+        yield part
+        os.replace(part, place)
+    finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/23_your_images.ipynb #4e561897
 def measure(gan:"ImageGAN",     # trained
@@ -496,7 +502,7 @@ Drop = Annotated[list[str]|None, typer.Option(
 Near = Annotated[int, typer.Option(
     help="Bits of 64 in which near copies may differ; 0: exact hash, -1: do not look.")]
 
-# %% ../nbs/23_your_images.ipynb #d442d93e
+# %% ../nbs/23_your_images.ipynb #17d24d0e
 def _rules(keep:list[str]|None, drop:list[str]|None, near:int, **more:Any)->Any:
     "The rules of an audit, from options."
     from ganbook.cleaning import Rules
@@ -533,12 +539,7 @@ def _may_report(place:Path|None)->None:
 def _write_page(place:Path, page:str)->None:
     "Write a report whole or not at all; replace none but our own."
     _may_report(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".{os.getpid()}.{place.name}")
-    try:
-        part.write_text(page, encoding="utf-8")
-        os.replace(part, place)
-    finally: part.unlink(missing_ok=True)
+    with _whole(place) as part: part.write_text(page, encoding="utf-8")
 
 # %% ../nbs/23_your_images.ipynb #b3537823
 @app.command(help="Audit pictures: broken, duplicate, blank, tiny, odd. Nothing is changed.\n\n"
@@ -932,7 +933,7 @@ def _card(card:dict[str, Any])->str:
         f"  good for  {card['good_for']}", f"  not for   {card['not_for']}",
         *(f"  {key:<10}{value}" for key, value in more.items() if value)])
 
-# %% ../nbs/23_your_images.ipynb #7722dd67
+# %% ../nbs/23_your_images.ipynb #ab8a2f21
 def _write_set(data:"Images", out:Path)->None:
     "PNG files, in sub-folders by class, and which of them must not be split apart."
     from ganbook.datasets import write_groups
@@ -955,12 +956,8 @@ def _write_array(data:"Images", out:Path)->None:
     held:dict[str, Any] = {k: v.numpy() for k, v in known.items() if v is not None}
     if data.classes: held["classes"] = np.array(data.classes)
     held |= {f"{key}_names": np.array(names) for key, names in data.names.items()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{os.getpid()}.{out.name}")
-    try:
-        np.savez_compressed(part, images=to_array(data.images, _bits(data.images)), **held)
-        os.replace(part, out)
-    finally: part.unlink(missing_ok=True)
+    images = to_array(data.images, _bits(data.images))
+    with _whole(out) as part: np.savez_compressed(part, images=images, **held)
 
 # %% ../nbs/23_your_images.ipynb #82f8f71c
 def examined(name:str,               # of the thing looked at
