@@ -1,6 +1,7 @@
 "Features: what a reader would find dull, and what must hold all the same."
 
 import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -300,3 +301,36 @@ def test_pages_show_every_picture_they_are_given(channels):
     assert shown.shape[:2] == (6 * 16, 6 * 24)
     wanted = features.to_array(x[5:])[0]
     assert (shown[80:, 120:].reshape(wanted.shape) == wanted).all()
+
+
+def test_opencv_agrees_with_the_directions_of_stripes():
+    cv2 = pytest.importorskip("cv2")
+    if not hasattr(cv2, "HOGDescriptor"):  # version 5 moved it out of the main package
+        pytest.skip("this OpenCV has no oriented gradients")
+    y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    turns = torch.deg2rad(torch.arange(10.0, 180, 20)).view(9, 1, 1)
+    stripes = torch.sin(0.6 * (x * turns.cos() + y * turns.sin()))
+    opencv = cv2.HOGDescriptor((32, 32), (16, 16), (8, 8), (8, 8), 9)
+    for k, wave in enumerate(stripes):
+        theirs = opencv.compute(((wave + 1) * 127.5).byte().numpy())
+        assert theirs.size == 324 and theirs.reshape(-1, 9).sum(0).argmax() == k
+        assert hog(wave[None, None]).view(9, -1).sum(1).argmax() == k
+
+
+def test_canny_draws_lines_only_where_our_slope_is_steep():
+    cv2 = pytest.importorskip("cv2")
+    from ganbook.datasets import load_set
+    from ganbook.images import to_array
+
+    images = load_set("glyphs", count=36).images
+    slope = edges(images).norm(dim=1).numpy()[:, 1:-1, 1:-1] * 8 * 127.5  # as OpenCV counts
+    lines = [cv2.Canny(x, 100, 200, L2gradient=True) for x in to_array(images)[..., 0]]
+    for line, steep in zip(lines, slope, strict=True):
+        assert line.any() and (steep[line[1:-1, 1:-1] > 0] > 99).all()
+
+
+def test_the_record_is_of_the_encoders_that_ship():
+    record = json.loads(path("records/encoder.json").read_text(encoding="utf-8"))
+    for channels, name in ((1, "grey"), (3, "colour")):
+        assert record[name]["fingerprint"] == load_encoder(channels).fingerprint()
+        assert all(0.85 < row["right"] <= 1 for row in record[name]["named"].values())

@@ -1,17 +1,19 @@
-"""Train the two encoders that ship with the book: python data/make/encoder.py [--out DIR]
+"""Train the two encoders that ship with the book: python data/make/encoder.py [--measure]
 
 One thread, seeded, some minutes each (it says how many). The work is that of
 ganbook.features.train_encoder, done for many sets at once: all labelled sets of the book, line
 drawings made here, and the photographs without labels. Of the book's sets only the training part
-of datasets.split(data, .2, seed=0) is seen. Prints what a linear classifier on the frozen features
-names correctly in the held-out parts, and the checksums that nbs/04_features.ipynb records in
-ENCODERS. Made again on the same machine, the convolutions come out bit for bit and the last layer
+of datasets.split(data, .2, seed=0) is seen. Prints the checksums that nbs/04_features.ipynb records
+in ENCODERS, and what a linear classifier on the frozen features names correctly in the held-out
+parts; writes the latter to records/encoder.json. With --measure it only does that, for the encoders
+that ship. Made again on the same machine, the convolutions come out bit for bit and the last layer
 up to rounding (its eigenvalue routine rounds differently from run to run), so a new file may have
 another checksum: the one that ships is the one recorded.
 """
 
 import argparse
 import hashlib
+import json
 import math
 import time
 from pathlib import Path
@@ -23,7 +25,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ganbook.datasets import Images, load_set, split
-from ganbook.features import Encoder, _level, _teach, train_classifier
+from ganbook.features import Encoder, _level, _teach, load_encoder, train_classifier
 from ganbook.images import to_channels
 
 SETS = {
@@ -42,6 +44,8 @@ SETS = {
     3: ("shapes", "glyphs", "rooms", "landscapes", "buildings", "photos"),
 }
 WRITTEN = ("digits", "glyphs", "numerals", "words", "strokes", "drawings")
+
+NAMES = {1: "grey", 3: "colour"}
 
 KINDS = (
     "ellipse",
@@ -139,47 +143,65 @@ def turned_dark(name: str, data: Images) -> tuple[Tensor, Tensor | None]:
     return images, data.labels
 
 
-def train(
-    channels: int, steps: int, seed: int = 0, batch: int = 160
-) -> tuple[Encoder, dict[str, float]]:
-    "One encoder for all sets, and what a linear layer on it names correctly, set by set."
-    sets = {name: parts(name, channels) for name in SETS[channels]}
+def train(channels: int, steps: int, seed: int = 0, batch: int = 160) -> Encoder:
+    "One encoder for all sets."
+    known = {name: parts(name, channels)[0] for name in SETS[channels]}
     torch.manual_seed(seed)
-    encoder = Encoder(channels, name={1: "grey", 3: "colour"}[channels])
-    lessons = [turned_dark(name, train) for name, (train, _) in sets.items()]
-    _teach(encoder, lessons, steps, seed, each=batch // len(sets) // 4 * 4)
+    encoder = Encoder(channels, name=NAMES[channels])
+    lessons = [turned_dark(name, data) for name, data in known.items()]
+    _teach(encoder, lessons, steps, seed, each=batch // len(known) // 4 * 4)
     encoder.eval().requires_grad_(False)
-    _level(encoder, [train.images[:1000] for train, _ in sets.values()])
+    _level(encoder, [data.images[:1000] for data in known.values()])
     for p in encoder.parameters():
         p.copy_(p.half())
-    report = {}
-    for name, (known, held) in sets.items():
-        if known.labels is not None:
-            reader = train_classifier(known.images, known.labels, 1500, seed, encoder)
-            report[name] = reader.accuracy(held.images, held.labels)
-    return encoder, report
+    return encoder
+
+
+def named(encoder: Encoder, seed: int = 0) -> dict[str, dict[str, float]]:
+    "Of each set with names: the share of held-out pictures that a linear layer names correctly."
+    found = {}
+    for name in SETS[encoder.channels]:
+        known, held = parts(name, encoder.channels)
+        if known.labels is None:
+            continue
+        reader = train_classifier(known.images, known.labels, 1500, seed, encoder)
+        right = reader.accuracy(held.images, held.labels)
+        found[name] = {"held_out": len(held), "classes": int(known.labels.max()) + 1}
+        found[name]["right"] = round(right, 4)
+        print(f"  {name:12} {100 * right:.1f} % of the held-out part named correctly", flush=True)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1])
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument(
+        "--measure", action="store_true", help="train nothing: measure the encoders that ship"
+    )
     parser.add_argument("--channels", type=int, nargs="+", choices=(1, 3), default=(1, 3))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    record = arguments.out / "records" / "encoder.json"
+    held = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
     for channels in arguments.channels:
-        begun = time.process_time()
-        encoder, report = train(channels, arguments.steps)
-        content = save({k: v.half().contiguous() for k, v in encoder.state_dict().items()})
-        file = arguments.out / f"encoder_{encoder.name}.safetensors"
-        file.write_bytes(content)
-        for name, value in report.items():
-            print(f"  {name:12} {100 * value:.1f} % of the held-out part named correctly")
-        print(
-            f"{file.name}: {len(content)} bytes, {time.process_time() - begun:.0f} s of one core, "
-            f"sha256 {hashlib.sha256(content).hexdigest()}",
-            flush=True,
-        )
+        begun, name = time.process_time(), NAMES[channels]
+        if arguments.measure:
+            encoder = load_encoder(channels)
+        else:
+            encoder = train(channels, arguments.steps)
+            content = save({k: v.half().contiguous() for k, v in encoder.state_dict().items()})
+            file = arguments.out / f"encoder_{name}.safetensors"
+            file.write_bytes(content)
+            print(
+                f"{file.name}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}"
+            )
+        held[name] = {"fingerprint": encoder.fingerprint(), "seed": 0, "named": named(encoder)}
+        print(f"{name}: {time.process_time() - begun:.0f} s of one core", flush=True)
+    held["command"] = "python data/make/encoder.py --measure"
+    held["versions"] = {"torch": torch.__version__.split("+")[0], "numpy": np.__version__}
+    record.parent.mkdir(exist_ok=True)
+    record.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
