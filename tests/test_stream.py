@@ -247,3 +247,14 @@ def test_memory_is_flat_in_the_number_of_pictures(tmp_path):
         assert out.returncode == 0, out.stderr
         grown[count] = float(out.stdout)
     assert grown[2000] < grown[200] + 20, grown
+
+
+def test_a_list_holds_shards_and_nothing_else(sources, tmp_path):
+    "Folders in a list died with a bare error of the tar reader."
+    picture = tmp_path / "a.png"
+    picture.write_bytes(png(PIXELS[0]))
+    for wrong in (sources["files"], str(sources["shards"]), picture):
+        with pytest.raises(ValueError, match="in a list is no shard; pass one folder by itself"):
+            stream([*sources["list of shards"], wrong], 20, batch_size=8)
+        with pytest.raises(ValueError, match="in a list is no shard"):
+            stream([wrong, [wrong]], 20, batch_size=8)
