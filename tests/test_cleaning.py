@@ -1,7 +1,9 @@
 "Audits and clean copies: broken, hostile, killed, repeated; and that nothing is said wrongly."
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +12,10 @@ from html.parser import HTMLParser
 
 import imagehash
 import numpy as np
+import psutil
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 from sklearn.datasets import load_sample_image
 from tools import broken
@@ -713,3 +717,84 @@ def test_colours_of_one_brightness_are_not_blank(tmp_path):
     (tmp_path / "source").mkdir()
     Image.fromarray(values).save(tmp_path / "source" / "board.png")
     assert prepare(tmp_path / "source", tmp_path / "out").kept == 1
+
+
+# -- workers ------------------------------------------------------------------------------------
+
+
+def scrambled(count, seed=0, **save):
+    "A photograph as a JPEG, and copies of it with a few bytes of its pixels changed."
+    random, file = np.random.default_rng(seed), io.BytesIO()
+    Image.fromarray(skimage.data.astronaut()[:256, :256]).save(file, "JPEG", quality=90, **save)
+    for _ in range(count):
+        data = bytearray(file.getvalue())
+        for at in random.integers(len(data) // 2, len(data) - 4, 4):
+            data[at] = random.integers(0xFE)
+        yield bytes(data)
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_what_a_decoder_grumbles_becomes_a_finding_and_is_not_printed(tmp_path, capfd, turned):
+    exif = Image.Exif()
+    exif[274] = turned
+    for i, data in enumerate(scrambled(20, exif=exif) if turned > 1 else scrambled(20)):
+        (tmp_path / f"{i}.jpg").write_bytes(data)
+    found = {f.kind: f.count for f in audit(tmp_path, rules=Rules(near=-1)).findings}
+    assert found.get("damaged", 0) + found.get("unreadable", 0) >= 15
+    assert capfd.readouterr().err == ""
+
+
+def test_many_processes_say_what_one_says_and_draw_no_random_numbers(tmp_path):
+    fill(tmp_path / "in", 200)
+    (tmp_path / "in" / "0007.png").write_bytes(b"no picture")
+    torch.manual_seed(5)
+    many, one = (audit(tmp_path / "in", workers=workers) for workers in (3, 1))
+    assert many.to_dict() == one.to_dict() and "0007.png" in many.dropped
+    drawn = torch.rand(1)
+    torch.manual_seed(5)
+    assert drawn == torch.rand(1)
+
+
+def test_a_worker_that_dies_is_said_in_one_sentence():
+    def work(item):
+        if item == 150 and os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    parent = os.getpid()
+    with pytest.raises(ValueError, match="a worker process failed .*fewer workers"):
+        list(cleaning._in_order(work, range(300), 2))
+
+
+def test_a_killed_audit_leaves_no_process_behind(tmp_path):
+    fill(tmp_path, 400, 96)
+    code = (
+        "import sys, time; from ganbook.cleaning import audit; import os\n"
+        "def slow(done, total): print(os.getpid(), flush=True); time.sleep(.2)\n"
+        f"audit({str(tmp_path)!r}, workers=2, progress=slow)"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    run.stdout.readline()
+    children = psutil.Process(run.pid).children()
+    run.kill()
+    run.wait()
+    assert len(children) == 2
+    _, left = psutil.wait_procs(children, timeout=20)
+    assert not left
+
+
+def test_a_window_and_colour_of_scans(tmp_path):
+    from pydicom import examples
+
+    scan, colour = examples.get_path("ct"), examples.get_path("rgb_color")
+    (tmp_path / "in").mkdir()
+    shutil.copy(scan, tmp_path / "in" / "scan.dcm")
+    grey = {}
+    for name, window in (("wide", (-1000, 3000)), ("narrow", (0, 100))):
+        prepare(tmp_path / "in", tmp_path / name, rules=Rules(window=window))
+        grey[name] = read_image(tmp_path / name / "scan.png")
+    assert grey["wide"].shape[0] == 1 and grey["narrow"].std() > 1.5 * grey["wide"].std()
+    with pytest.raises(ValueError, match="window"):
+        prepare(tmp_path / "in", tmp_path / "wide", rules=Rules(window=(0, 100)))
+    shutil.copy(colour, tmp_path / "in" / "colour.dcm")
+    prepare(tmp_path / "in", tmp_path / "both")
+    assert read_image(tmp_path / "both" / "colour.png").shape[0] == 3
