@@ -4,9 +4,10 @@
 set has groups: typefaces, writers, patients) that is named correctly by (a) a classifier trained on
 that set alone within --seconds core-seconds, over several splits and seeds; (b) a linear layer on
 the frozen encoder that ships, over several seeds but always on the split that the encoder was
-trained by (seed 0), since it has met the held-out pictures of the others. Radiographs and rooms are
-made in larger numbers than their cards say (COUNT): from 500 and 2,000 their labels are not learned
-to 95 %; the split of the larger set holds out other groups than the one the encoder was trained by.
+trained by (seed 0), since it has met the held-out pictures of the others. Radiographs,
+rooms and landscapes are made in larger numbers than their cards say (COUNT): from 500 and 2,000
+their labels are not learned to 95 %; the split of the larger set holds out other groups than the
+one the encoder was trained by.
 `ladder`: the Fréchet distance, on the shipped encoder, of one random half of the held-out pictures
 from the other half, spoiled by noise, blur and dropped classes in rising strength; every rung must
 lie above the one below it, the first above the floor (clean against clean).
@@ -28,7 +29,11 @@ from ganbook.metrics import frechet_distance
 NOISE = (0.1, 0.2, 0.4, 0.8)  # standard deviation, pictures being in [-1, 1]
 BLUR = (0.8, 1.2, 1.8, 2.7)  # standard deviation, in pixels of a picture 32 high
 DROP = (0.25, 0.5, 0.75, 1.0)  # of the pictures of every second class, in a seeded order
-COUNT = {"thorax-xray": 1500, "rooms": 4000}  # more than the card says: see accuracy
+COUNT = {
+    "thorax-xray": 1500,
+    "rooms": 4000,
+    "landscapes": 4000,
+}  # more than the card says: see accuracy
 SKIPPED = ("pairs", "day-night")  # the same pictures as numerals and landscapes, in twos
 
 
