@@ -146,12 +146,12 @@ class GAN:
         "D as a function of the samples alone, looking through `prepare`."
         return lambda x: D(self.prepare(x), *conditions).float()
 
-# %% ../nbs/05_games.ipynb #a2f46a8a
+# %% ../nbs/05_games.ipynb #5ffa52c8
 Part = tuple[Tensor, ...] # (real, z, *conditions): what one forward and backward works on
 
 def d_step(gan:GAN,          # its D is changed in place
            parts:list[Part], # one part, or several whose gradients are added
-          )->Tensor:         # (4,) loss, penalty, mean real score, mean fake score; of all parts
+          )->Tensor:         # (5,) loss, penalty, means of real scores, fake scores, real signs
     "One step of the discriminator: tell real from fake, with the generator held still."
     gan.opt_d.zero_grad()
     marks = []
@@ -164,7 +164,8 @@ def d_step(gan:GAN,          # its D is changed in place
         penalty = loss.new_zeros(())
         for p in gan.penalties: penalty = penalty + p(gan.step, critic, real, fake.float())
         gan.engine.backward((loss + penalty) / len(parts))
-        marks.append(torch.stack([loss, penalty, real_scores.mean(), fake_scores.mean()]).detach())
+        means = real_scores.mean(), fake_scores.mean(), real_scores.sign().mean()
+        marks.append(torch.stack([loss, penalty, *means]).detach())
     gan.opt_d.step()
     return torch.stack(marks).mean(0)
 
@@ -270,7 +271,7 @@ def draw_plane(ax:Any,            # a matplotlib axes
         if x is not None: ax.scatter(*x.detach().cpu().T, s=3, color=COLOURS[name], label=name)
     ax.set(xlim=(-span, span), ylim=(-span, span), xticks=[], yticks=[], aspect="equal")
 
-# %% ../nbs/05_games.ipynb #2ce30775
+# %% ../nbs/05_games.ipynb #fe2496ae
 @dataclass(frozen=True)
 class Record:
     "What happened in one round, as plain numbers (means over the batch, and over all processes)."
@@ -281,6 +282,7 @@ class Record:
     real_score:float # mean score (logit) of real samples
     fake_score:float # mean score of fakes, before D's step
     term:float=0.    # G's extra term
+    real_sign:float=0. # mean sign of the real scores: 1 where D knows them all for real
 
 def deal(gan:GAN, # for its latent and its engine
          batches:Iterable[tuple[Tensor, ...]], # of (real, *conditions), each process its own share
@@ -295,7 +297,7 @@ def deal(gan:GAN, # for its latent and its engine
             parts.append(tuple(x.to(gan.engine.device) for x in (real, z, *conditions)))
     return parts
 
-# %% ../nbs/05_games.ipynb #96e8b169
+# %% ../nbs/05_games.ipynb #5688b33b
 def play(gan:GAN, # changed in place; goes on from gan.step
          batches:Iterable[tuple[Tensor, ...]], # (real, *conditions); n_critic * accumulate a round
          n_critic:int=1,   # discriminator steps a round
@@ -316,12 +318,12 @@ def play(gan:GAN, # changed in place; goes on from gan.step
         with seeded(gan.seed, gan.step, n_critic, share): g = g_step(gan, parts)
         gan.step += 1
         marks = gan.engine.reduce(torch.cat([d, g]), "mean").tolist() # over all processes
-        d_loss, penalty, real, fake, g_loss, term = marks
+        d_loss, penalty, real, fake, sign, g_loss, term = marks
         if not math.isfinite(d_loss + g_loss + penalty + term):
             raise FloatingPointError(
                 f"step {gan.step}: a loss is not finite (D {d_loss:g}, G {g_loss:g}, penalty "
                 f"{penalty:g}); start anew with a lower learning rate or a stronger penalty")
-        yield Record(gan.step, d_loss, g_loss, penalty, real, fake, term)
+        yield Record(gan.step, d_loss, g_loss, penalty, real, fake, term, sign)
 
 # %% ../nbs/05_games.ipynb #11b8cd58
 def endless(sample:Callable[[int], Any], # n -> points, or a tuple of points and conditions

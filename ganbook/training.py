@@ -167,10 +167,12 @@ def checkpoints(folder:str|Path, # of a run
     folder = Path(folder)
     return sorted(p for p in folder.iterdir() if p.name.isdigit()) if folder.is_dir() else []
 
-# %% ../nbs/07_training.ipynb #caf5173a
+# %% ../nbs/07_training.ipynb #43aee112
 def _modules(gan:GAN, average:AveragedModel)->dict[str, Module]:
-    "What has weights, by the name that it has in a checkpoint."
-    return dict(G=gan.engine.unwrap_model(gan.G), D=gan.engine.unwrap_model(gan.D), average=average)
+    "What has a state, by its name in a checkpoint; what D looks through may have one, too."
+    lens = {"prepare": gan.prepare} if isinstance(gan.prepare, Module) else {}
+    unwrap = gan.engine.unwrap_model
+    return dict(G=unwrap(gan.G), D=unwrap(gan.D), average=average, **lens)
 
 def _finite(value:Any)->bool:
     "Is every floating-point tensor in nested dicts and lists finite?"
@@ -179,7 +181,7 @@ def _finite(value:Any)->bool:
     if not isinstance(value, Tensor) or not value.is_floating_point(): return True
     return bool(value.isfinite().all())
 
-# %% ../nbs/07_training.ipynb #5b2b923a
+# %% ../nbs/07_training.ipynb #10e9ff3a
 def load_checkpoint(gan:GAN,               # changed in place: weights, optimisers, step
                     average:AveragedModel, # changed in place
                     folder:str|Path,       # of checkpoints
@@ -195,7 +197,7 @@ def load_checkpoint(gan:GAN,               # changed in place: weights, optimise
             raise ValueError(f"{path} was trained with seed {state['seed']}, not {gan.seed}: "
                              "resume with the same seed")
         parts = {key: {n[len(key) + 1:]: t for n, t in weights.items() if n.startswith(key + ".")}
-                 for key in ("G", "D", "average")}
+                 for key in _modules(gan, average)}
         for key, module in _modules(gan, average).items():
             if _shapes(module.state_dict()) != _shapes(parts[key]):
                 raise ValueError(f"{path} holds another {key}: make the networks as they were "
