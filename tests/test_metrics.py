@@ -1,6 +1,8 @@
 "Metrics: agreement with two other programs, symmetries, and whether intervals keep their promise."
 
+import contextlib
 import dataclasses
+import io
 import math
 import warnings
 
@@ -13,20 +15,38 @@ from scipy.linalg import sqrtm
 from scipy.special import stdtrit
 
 from ganbook.features import Classifier, Encoder
+from torch.utils._python_dispatch import TorchDispatchMode
+
 from ganbook.metrics import (
+    ALL,
+    GROUPS,
+    WITHOUT,
     Accuracies,
+    Cubes,
     Distance,
+    Measure,
+    Moments,
+    Sandbox,
     class_coverage,
+    closeness,
     discriminator_accuracy,
     floor,
     frechet,
     frechet_distance,
     gan_test_accuracy,
     gaussian_distance,
+    inception,
     jackknife,
+    kernel,
+    kernel_distance,
     left_out,
+    membership,
+    memorised,
+    mode_count,
     moments,
+    neighbourhoods,
     root,
+    threshold,
 )
 
 
@@ -107,13 +127,30 @@ def test_single_precision_and_large_means_lose_nothing():
     assert frechet_distance(x + 1000, y + 1000) == pytest.approx(d, rel=1e-7)
 
 
+def member(n: int, seed: int = 0) -> torch.Tensor:
+    "The group of each row, as the module draws it."
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed)) % GROUPS
+
+
 def test_moments_without_a_group_are_those_of_the_rest():
     x = sample(103, 7, 0, shift=50)
-    groups = torch.randperm(103, generator=torch.Generator().manual_seed(0)) % 20
-    means, covariances = left_out(x, groups)
-    for k in range(20):
-        mean, covariance = moments(x[groups != k])
+    means, covariances = Moments(7).add(x).over(WITHOUT)
+    for k in range(GROUPS):
+        mean, covariance = moments(x[member(103) != k])
         assert torch.allclose(means[k], mean) and torch.allclose(covariances[k], covariance)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64, 500])
+def test_batches_of_any_size_sum_to_the_same(batch):
+    x, sums = sample(1003, 5, 0, shift=50), Cubes(5)
+    for part in x.split(batch):
+        sums.add(part)
+    mean, covariance = sums.over(ALL)
+    assert torch.allclose(mean[0], moments(x)[0]) and torch.allclose(covariance[0], moments(x)[1])
+    assert sums.count.sum() == sums.n == 1003 and sums.count.max() - sums.count.min() <= 1
+    y = sample(300, 5, 1)
+    assert frechet(sums, y).value == pytest.approx(frechet_distance(x, y), rel=1e-9)
+    assert kernel(sums, y).value == pytest.approx(kernel_distance(x, y), rel=1e-7)
 
 
 def population(dim: int, far: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
@@ -135,7 +172,8 @@ def covered(
     for _ in range(times):
         x = torch.randn(n, dim, generator=generator, dtype=torch.double) @ a
         y = torch.randn(m, dim, generator=generator, dtype=torch.double) @ b + shift
-        runs.append(jackknife(x, y))
+        value, *without = left_out(Moments(dim).add(x), Moments(dim).add(y))
+        runs.append((value, *jackknife(value, *without)))
     value, bias, error, freedom = torch.tensor(runs, dtype=torch.double).T
     reach = torch.tensor(stdtrit(freedom.numpy(), 0.5 + level / 2)) * error
     off = (value - value.mean()).abs()
@@ -163,15 +201,15 @@ def test_intervals_err_on_the_wide_side_where_real_equals_fake(dim, n):
 
 def test_frechet_uses_just_these_intervals():
     x, y = sample(300, 8, 0), sample(300, 8, 1, 1.3)
-    value, bias, error, freedom = jackknife(x, y, seed=4)
+    value, *without = left_out(Moments(8, 4).add(x), Moments(8, 5).add(y))
+    bias, error, freedom = jackknife(value, *without)
     for level in (0.5, 0.9, 0.95):
         found, reach = frechet(x, y, level, seed=4), stdtrit(freedom, 0.5 + level / 2) * error
         assert found.high == pytest.approx(value + reach) and found.low == pytest.approx(
             value - reach
         )
-        assert found.corrected == pytest.approx(value - bias) and found.value == frechet_distance(
-            x, y
-        )
+        assert found.corrected == pytest.approx(value - bias)
+        assert found.value == pytest.approx(frechet_distance(x, y), rel=1e-9)
     assert frechet(x, y, seed=4) == frechet(x, y, seed=4) != frechet(x, y, seed=5)
 
 
@@ -252,3 +290,315 @@ def test_readers_of_made_pictures():
     assert "GAN-train not measured" in str(Accuracies(0.5, math.nan, 0.9))
     with pytest.raises(ValueError, match="confidence is 90"):
         class_coverage(reader, x, confidence=90)
+
+
+# -- the other measures: agreement on the same features ------------------------------------------
+
+
+@pytest.mark.parametrize("dim, n", [(4, 100), (16, 400), (64, 500), (100, 200)])
+def test_kernel_distance_agrees_with_torchmetrics_and_torch_fidelity(dim, n):
+    from torch_fidelity.metric_kid import kid_features_to_metric
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    class Flat(torch.nn.Module):
+        num_features = dim
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)
+
+    x, y = sample(n, dim, 0), sample(n, dim, 1, 1.3, 0.2)
+    theirs = KernelInceptionDistance(Flat(), subsets=1, subset_size=n).set_dtype(torch.float64)
+    theirs.update(x.view(n, dim, 1, 1), real=True)
+    theirs.update(y.view(n, dim, 1, 1), real=False)
+    other = kid_features_to_metric(x, y, kid_subsets=1, kid_subset_size=n, verbose=False)
+    for ours in (kernel_distance(x, y), kernel(x, y).value):
+        assert ours == pytest.approx(theirs.compute()[0].item(), rel=1e-4)
+        assert ours == pytest.approx(other["kernel_inception_distance_mean"], rel=1e-4)
+
+
+def test_frechet_agrees_with_torch_fidelity():
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    x, y = sample(500, 64, 0), sample(400, 64, 1, 1.3, 0.2)
+    stats = [fid_features_to_statistics(a) for a in (x, y)]
+    theirs = fid_statistics_to_metric(*stats, verbose=False)["frechet_inception_distance"]
+    assert frechet_distance(x, y) == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.parametrize("dim, n, m, k", [(2, 300, 300, 5), (8, 700, 400, 3), (64, 500, 900, 5)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_neighbourhoods_agree_with_prdc_and_torch_fidelity(dim, n, m, k, dtype):
+    from prdc import compute_prdc
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
+    x, y = sample(n, dim, 0).to(dtype), sample(m, dim, 1, 1.1, 0.1).to(dtype)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        ours = neighbourhoods(x, y, k)
+        theirs = compute_prdc(x.double().numpy(), y.double().numpy(), k)
+    for name, value in theirs.items():
+        assert getattr(ours, name).value == pytest.approx(value, rel=1e-4), name
+    other = prc_features_to_metric(y.double(), x.double(), prc_neighborhood=k, verbose=False)
+    assert ours.precision.value == pytest.approx(other["precision"], rel=1e-4)
+    assert ours.recall.value == pytest.approx(other["recall"], rel=1e-4)
+
+
+def test_balls_do_not_care_for_place_and_scale():
+    x, y = sample(300, 6, 0), sample(200, 6, 1, 1.2)
+    turn = torch.linalg.qr(sample(6, 6, 2))[0]
+    ours, moved = neighbourhoods(x, y), neighbourhoods(30 * x @ turn + 1000, 30 * y @ turn + 1000)
+    for name in ("precision", "recall", "density", "coverage"):
+        assert getattr(moved, name).value == pytest.approx(getattr(ours, name).value, abs=1e-6)
+
+
+def plain(real: torch.Tensor, fake: torch.Tensor, k: int = 5) -> dict[str, float]:
+    "The four measures, written down as they are defined."
+    radius = torch.cdist(real, real).kthvalue(k + 1).values
+    back = torch.cdist(fake, fake).kthvalue(k + 1).values
+    apart = torch.cdist(fake, real)
+    inside = apart < radius
+    return {
+        "precision": inside.any(1).double().mean().item(),
+        "recall": (apart < back[:, None]).any(0).double().mean().item(),
+        "density": inside.sum().item() / (k * len(fake)),
+        "coverage": inside.any(0).double().mean().item(),
+    }
+
+
+def test_the_intervals_of_neighbourhoods_are_those_of_measuring_forty_times():
+    x, y = sample(400, 4, 0), sample(300, 4, 1, 1.3)
+    ours, whole = neighbourhoods(x, y), plain(x, y)
+    groups = member(400), member(300, 1)
+    fewer_real = [plain(x[groups[0] != k], y) for k in range(GROUPS)]
+    fewer_fake = [plain(x, y[groups[1] != k]) for k in range(GROUPS)]
+    for name, value in whole.items():
+        samples = [
+            (torch.tensor([each[name] for each in left]), torch.bincount(group))
+            for left, group in zip((fewer_real, fewer_fake), groups, strict=True)
+        ]
+        _, error, freedom = jackknife(value, *samples)
+        found = getattr(ours, name)
+        assert found.value == pytest.approx(value)
+        if 0.1 < value < 0.9:  # nearer to the ends, Wilson's interval is not as wide on both sides
+            width = 2 * stdtrit(freedom, 0.975) * error
+            assert found.high - found.low == pytest.approx(width, rel=0.1), name
+
+
+# -- do the intervals keep their promise? --------------------------------------------------------
+
+
+def holds(results: list[Measure]) -> tuple[float, float]:
+    "Shares of intervals that hold the mean value, and that would with half the width."
+    middle = float(np.mean([r.value for r in results]))
+    ends = [(r.value - r.low if middle < r.value else r.high - r.value) for r in results]
+    off = [abs(r.value - middle) for r in results]
+    return (
+        float(np.mean([a <= b + 1e-9 for a, b in zip(off, ends, strict=True)])),
+        float(np.mean([a <= b / 2 + 1e-9 for a, b in zip(off, ends, strict=True)])),
+    )
+
+
+def fresh(seed: int = 0):
+    generator = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.randn(*shape, generator=generator)
+
+
+@pytest.mark.parametrize("dim, n, m", [(8, 300, 300), (16, 1000, 300), (64, 300, 400)])
+def test_kernel_intervals_keep_their_promise(dim, n, m):
+    draw, scale = fresh(), torch.linspace(1, 0.2, dim)
+    runs = [kernel(draw(n, dim) * scale, draw(m, dim) * scale * 1.3 + 0.1) for _ in range(120)]
+    whole, half = holds(runs)
+    assert 0.90 <= whole <= 0.995 and half < 0.88
+    same = [kernel(draw(n, dim) * scale, draw(m, dim) * scale) for _ in range(60)]
+    assert holds(same)[0] >= 0.93
+    values = torch.tensor([r.value for r in same])
+    assert values.mean().abs() < 3 * values.std() / 60**0.5, "unbiased"
+    assert values.square().mean().sqrt() == pytest.approx(np.mean([r.floor for r in same]), rel=0.5)
+
+
+@pytest.mark.parametrize("dim, n, m", [(2, 150, 150), (8, 300, 200), (24, 300, 300)])
+def test_intervals_of_neighbourhoods_keep_their_promise(dim, n, m):
+    draw, scale, runs = fresh(), torch.linspace(1, 0.2, dim), []
+    for _ in range(80):
+        runs.append(neighbourhoods(draw(n, dim) * scale, draw(m, dim) * scale * 1.2 + 0.1))
+    for name in ("precision", "recall", "density", "coverage"):
+        assert holds([getattr(r, name) for r in runs])[0] >= 0.92, name
+    assert holds([r.coverage for r in runs])[1] < 0.93
+
+
+@pytest.mark.parametrize("n, m, shift", [(60, 60, 0.3), (300, 200, 0.0), (300, 200, 1.5)])
+def test_membership_intervals_keep_their_promise(n, m, shift):
+    draw = fresh()
+    runs = [membership(draw(n) + shift, draw(m)) for _ in range(150)]
+    for each in ([r.auc for r in runs], [r.advantage for r in runs]):
+        whole, half = holds(each)
+        assert whole >= 0.91 and half < 0.85
+    exact = torch.special.ndtr(torch.tensor(shift / 2**0.5)).item()
+    assert np.mean([r.auc.value for r in runs]) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1])
+def test_honest_pictures_are_called_copies_at_the_rate_asked_for(rate):
+    draw, runs = fresh(), []
+    for _ in range(100):
+        runs.append(memorised(draw(400, 4), draw(199, 4), draw(300, 4), rate))
+    assert np.mean([r.value for r in runs]) == pytest.approx(rate, rel=0.15)
+    assert np.mean([r.floor for r in runs]) == pytest.approx(rate, rel=0.2)
+    assert holds(runs)[0] >= 0.90
+    assert np.mean([r.low > rate for r in runs]) <= 0.07, "false alarms of the interval"
+
+
+def test_copies_are_found():
+    draw = fresh()
+    train, held_out, new = draw(500, 8), draw(300, 8), draw(300, 8)
+    for copied in (0.2, 0.6, 1.0):
+        k = int(copied * 300)
+        made = torch.cat([train[:k] + 0.05 * draw(k, 8), new[k:]])
+        found = memorised(train, held_out, made)
+        assert found.low <= copied + 0.05 * (1 - copied) <= found.high and found.low > found.floor
+    assert (closeness(train[:9], train) == 0).all()
+    assert (closeness(torch.ones(3, 8), torch.ones(20, 8)) == 0).all(), "not 0 over 0"
+
+
+# -- memory, bad input, what is printed ----------------------------------------------------------
+
+
+class Largest(TorchDispatchMode):
+    "The bytes of the largest tensor that is made inside."
+
+    def __init__(self):
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for each in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(each, torch.Tensor):
+                self.bytes = max(self.bytes, each.untyped_storage().nbytes())
+        return out
+
+
+def test_distances_of_streams_take_no_more_memory_for_more_pictures():
+    def peak(n: int) -> int:
+        draw, sums = fresh(), (Cubes(16), Cubes(16))
+        with Largest() as largest:
+            for _ in range(n // 500):
+                for each in sums:
+                    each.add(draw(500, 16))
+            frechet(*sums)
+            kernel(*sums)
+        return largest.bytes
+
+    assert peak(20_000) == peak(2_000)
+
+
+def test_neighbours_take_memory_in_proportion_to_the_pictures():
+    draw, n = fresh(), 6000
+    x, y = draw(n, 8), draw(n, 8)
+    for measure in (neighbourhoods, kernel_distance, lambda a, b: memorised(a, b, b)):
+        with Largest() as largest:
+            measure(x, y)
+        assert largest.bytes <= max(2_000_000 * 8, n * 8 * 8 * 20) < n * n
+
+
+@pytest.mark.parametrize(
+    "measure, reason",
+    [
+        (lambda x: kernel(x[:30], x), "30 pictures are too few"),
+        (lambda x: neighbourhoods(x, x[:30]), "30 pictures are too few"),
+        (lambda x: neighbourhoods(x, x, k=0), "k is 0"),
+        (lambda x: neighbourhoods(x, x, k=25), "take 1 to 24"),
+        (lambda x: neighbourhoods(x, x[:, :2]), "one encoder"),
+        (lambda x: neighbourhoods(x * math.nan, x), "finite"),
+        (lambda x: neighbourhoods(x, x, level=2), "level is 2"),
+        (lambda x: kernel(x, x, level=0), "level is 0"),
+        (lambda x: kernel(Cubes(2), x), "use one encoder"),
+        (lambda x: memorised(x, x[:50], x, rate=0.01), "give 99 or more"),
+        (lambda x: memorised(x, x, x, rate=5), "rate is 5"),
+        (lambda x: membership(x[:, 0], x[:9, 0]), "9 pictures are too few"),
+        (lambda x: frechet(Moments(3).add(x), Moments(4)), "one encoder"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_with_a_reason(measure, reason):
+    with pytest.raises(ValueError, match=reason):
+        measure(sample(100, 3, 0))
+
+
+def test_too_few_pictures_for_the_dimension_are_warned_about():
+    x = fresh()(200, 64)
+    with pytest.warns(UserWarning, match="too few for 64 features"):
+        neighbourhoods(x[:100], x[100:])
+    with pytest.warns(UserWarning, match="may be chance"):
+        mode_count(torch.arange(100) % 20, torch.zeros(100).long())
+
+
+def test_modes_are_counted_against_their_share_among_real_pictures():
+    real = torch.arange(1000) % 10
+    assert mode_count(real, real).value == mode_count(real, real).low == 10
+    rare = torch.where((real == 3) & (torch.arange(1000) > 60), 4, real)
+    found = mode_count(real, rare)
+    assert (found.value, found.floor) == (9, 10) and found.low <= 9 <= found.high
+    assert mode_count(real, rare, least=0.01).value == 10
+    draws, truth = torch.Generator().manual_seed(0), 8
+    for _ in range(50):
+        fake = torch.randint(truth, (1000,), generator=draws)
+        found = mode_count(real, fake)
+        assert found.low <= truth <= found.high
+
+
+def test_the_line_for_copies_is_an_order_statistic():
+    calm = torch.arange(1.0, 100.0)
+    assert threshold(calm, 0.05) == 5 and threshold(calm, 0.01) == 1
+    with pytest.raises(ValueError, match="give 19 or more"):
+        threshold(calm[:18], 0.05)
+
+
+def test_one_record_for_every_measure():
+    m = Measure(0.95, 0.9, 1.0, 0.975, 1000, 900, 64, 0.95)
+    assert str(m) == "0.95 [0.9, 1] (95 %, n = 1000 against 900; real against real 0.975)"
+    x = sample(200, 3, 0)
+    lines = str(neighbourhoods(x, x)).splitlines()
+    assert [line.split()[0] for line in lines] == "precision recall density coverage".split()
+    assert all("n = 200 against 200" in line for line in lines)
+    assert isinstance(kernel(x, x), Measure) and isinstance(memorised(x, x, x), Measure)
+
+
+def test_inception_by_torch_fidelity(tmp_path, monkeypatch):
+    "With random weights, for the real ones are not ours to ship."
+    from torch_fidelity import feature_extractor_inceptionv3 as theirs
+
+    monkeypatch.setattr(theirs, "load_state_dict_from_url", lambda *a, **k: {})
+    net_type = theirs.FeatureExtractorInceptionV3
+    with monkeypatch.context() as patched:
+        patched.setattr(net_type, "load_state_dict", lambda self, state: None)
+        torch.manual_seed(0)
+        net = net_type("any", ["2048"])
+    torch.save(net.state_dict(), tmp_path / "weights.pth")
+    images = torch.rand(3, 1, 40, 30, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = inception(images, tmp_path / "weights.pth", batch_size=2)
+    bytes_ = ((images + 1) * 127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
+    assert found.shape == (3, 2048) and torch.allclose(found, net(bytes_)[0], atol=1e-4)
+    (tmp_path / "other.pth").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="could not be had"):
+        inception(images, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="could not be had"):
+        inception(images)  # the state of an empty download fits no network
+
+
+def test_the_sandbox_drags_drops_and_copies():
+    sandbox = Sandbox(n=200)
+    knobs = sandbox.knobs
+    knobs["heap"].value = 3
+    knobs["right"].value, knobs["up"].value = 1.0, -0.5
+    assert sandbox.heaps.moves[2].tolist() == [1, -0.5] and sandbox.heaps.moves.abs().sum() == 1.5
+    knobs["heap"].value = 1
+    assert (knobs["right"].value, knobs["up"].value) == (0, 0)
+    knobs["heap"].value = 3
+    assert (knobs["right"].value, knobs["up"].value) == (1, -0.5)
+    knobs["kept"].value = 4
+    assert "modes            3" in sandbox.text.value
+    image = sandbox.image.value
+    knobs["copied"].value = 1.0
+    assert sandbox.image.value != image and "memorised        1" in sandbox.text.value
+    shown = sandbox._repr_mimebundle_()
+    assert "image/png" in shown and "precision" in shown["text/plain"]
