@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LAYOUTS', 'Window', 'PICTURES', 'ImageError', 'layout_of', 'from_array', 'to_array', 'grid', 'show', 'panels',
-           'swap_channels', 'to_channels', 'resize', 'read', 'is_picture', 'windowed', 'read_image', 'read_array',
+           'swap_channels', 'to_channels', 'resize', 'read', 'windowed', 'is_picture', 'read_image', 'read_array',
            'stored_range', 'write_image']
 
 # %% ../nbs/01_images.ipynb #bcf77aea
@@ -285,6 +285,30 @@ def read(source:Any,                # a file's path (picture, film, .npy, .npz, 
                         lambda: _read_file(path, layout, window, axis, max_pixels))
     return images if channels is None else to_channels(images, channels)
 
+# %% ../nbs/01_images.ipynb #f492f396
+def _orient(array:NDArray[Any], orientation:int)->NDArray[Any]:
+    "Turn an (h, w, ...) array the way EXIF's orientation, 1 to 8, says."
+    if orientation >= 5: array = np.swapaxes(array, 0, 1)
+    if orientation in (2, 3, 6, 7): array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8): array = array[::-1]
+    return array
+
+def _note(image:Any)->int:
+    "EXIF's orientation, 1 where none is given. Asked after loading: PIL turns TIFFs by itself."
+    try: orientation = image.getexif().get(274, 1)
+    except Exception: return 1  # a damaged note spoils no picture
+    return orientation if orientation in range(1, 9) else 1
+
+# %% ../nbs/01_images.ipynb #4491bd99
+def windowed(values:NDArray[Any], # of any shape; NaN, a value not measured, becomes black
+             low:float,           # what becomes -1, and all below
+             high:float,          # what becomes 1, and all above
+            )->Tensor:            # of the same shape, float32 in [-1, 1]
+    "Show part of a scale: low is black, high is white, linear between."
+    if not low < high: raise ImageError(f"window ({low}, {high}) is empty; give low < high")
+    scaled = np.nan_to_num((np.asarray(values, np.float64) - low) * (2 / (high - low)) - 1, nan=-1)
+    return torch.from_numpy(np.clip(scaled, -1, 1).astype(np.float32))
+
 # %% ../nbs/01_images.ipynb #ef4c0549
 def _pixels(array:NDArray[Any], layout:str|None, window:Window, white:int=0)->Tensor:
     "An array by what white is, 0 if its type says, or, where a window is given, by that."
@@ -372,20 +396,6 @@ def _wanted(channels:int|None)->None:
     "Refuse a number of channels that no picture has."
     if channels not in (None, 1, 3, 4):
         raise ValueError(f"channels is {channels} where 1, 3, 4 or None is wanted")
-
-# %% ../nbs/01_images.ipynb #f492f396
-def _orient(array:NDArray[Any], orientation:int)->NDArray[Any]:
-    "Turn an (h, w, ...) array the way EXIF's orientation, 1 to 8, says."
-    if orientation >= 5: array = np.swapaxes(array, 0, 1)
-    if orientation in (2, 3, 6, 7): array = array[:, ::-1]
-    if orientation in (3, 4, 7, 8): array = array[::-1]
-    return array
-
-def _note(image:Any)->int:
-    "EXIF's orientation, 1 where none is given. Asked after loading: PIL turns TIFFs by itself."
-    try: orientation = image.getexif().get(274, 1)
-    except Exception: return 1  # a damaged note spoils no picture
-    return orientation if orientation in range(1, 9) else 1
 
 # %% ../nbs/01_images.ipynb #8c2bffb0
 _DEPTHS = {"PNG": rb"IHDR.{8}(.)", "JPEG2000": rb"\xff\x4f\xff\x51.{38}(.)", "AVIF": rb"av1C..(.)",
@@ -561,16 +571,6 @@ def _load(path:Path, max_pixels:int)->NDArray[Any]:
                              "save the pictures under that name")
         with held.zip.open(f"{name}.npy") as file: _promised(file, max_pixels)
         return np.asarray(held[name])
-
-# %% ../nbs/01_images.ipynb #4491bd99
-def windowed(values:NDArray[Any], # of any shape; NaN, a value not measured, becomes black
-             low:float,           # what becomes -1, and all below
-             high:float,          # what becomes 1, and all above
-            )->Tensor:            # of the same shape, float32 in [-1, 1]
-    "Show part of a scale: low is black, high is white, linear between."
-    if not low < high: raise ImageError(f"window ({low}, {high}) is empty; give low < high")
-    scaled = np.nan_to_num((np.asarray(values, np.float64) - low) * (2 / (high - low)) - 1, nan=-1)
-    return torch.from_numpy(np.clip(scaled, -1, 1).astype(np.float32))
 
 # %% ../nbs/01_images.ipynb #db665226
 def _extremes(values:NDArray[Any])->tuple[float, float]:
