@@ -1,0 +1,125 @@
+"""What augmentation buys with few pictures: python tests/bench/augment.py
+
+Handwritten digits (scikit-learn, real, 8x8), n of 1,438 for training, 359 never trained on as the
+reference; Fréchet distance minus floor over the steps, for several n, seeds and augmentations. The
+result is data/records/augment.json: a run that is in it already is not played again, and what was
+measured is written after every run. `--print` only prints what is there.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch  # noqa: E402
+
+from ganbook.api import Recipe, create_gan  # noqa: E402
+from ganbook.augment import AUGMENTS  # noqa: E402
+from ganbook.datasets import load_set, split  # noqa: E402
+from ganbook.features import extract  # noqa: E402
+from ganbook.metrics import frechet_distance  # noqa: E402
+from ganbook.training import write_json  # noqa: E402
+
+RECORD = Path(__file__).resolve().parents[2] / "data" / "records" / "augment.json"
+MARKS = (250, 500, 1000, 1500, 2000, 2500, 3000)
+PAIR = ("none", "light")
+JOBS = [(144, seed, name) for seed in range(5) for name in PAIR]
+JOBS += [(n, seed, name) for seed in range(3) for n in (100, 1000) for name in PAIR]
+JOBS += [(144, seed, "adaptive") for seed in range(3)]
+JOBS += [(n, seed, name) for seed in (3, 4) for n in (100, 1000) for name in PAIR]
+JOBS += [(144, seed, name) for seed in range(5) for name in ("adaptive", "diff")]
+
+
+def few(train, n, seed):
+    "n of the training pictures; which ones depends on the seed."
+    return train.take(torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n])
+
+
+def run(train, test, n, seed, name):
+    "One training; its distances, and how D scores pictures that it saw and others."
+    base = frechet_distance(extract(train.images), extract(test.images))
+    data, start = few(train, n, seed), time.process_time()
+    gan = create_gan(8, 1, seed=seed, recipe=Recipe(augment=name), device="cpu")
+    found, strengths = {}, {}
+    for record in gan.records(data, steps=MARKS[-1]):
+        if record.step in MARKS:
+            fake = gan.generate(len(train), seed=seed)
+            found[record.step] = frechet_distance(extract(fake), extract(test.images)) - base
+            strengths[record.step] = float(getattr(gan.gan.prepare, "p", 0))
+    seen, unseen = (gan.scores(x.images).sign().mean().item() for x in (data, test))
+    return dict(
+        n=n,
+        seed=seed,
+        augment=name,
+        distance={k: round(v, 3) for k, v in found.items()},
+        p={k: round(v, 3) for k, v in strengths.items()},
+        sign_seen=round(seen, 3),
+        sign_unseen=round(unseen, 3),
+        seconds=round(time.process_time() - start, 1),
+    )
+
+
+def summary(runs):
+    "Median distances at the end and at the best step, and ratios paired by seed."
+    for n in sorted({r["n"] for r in runs}):
+        by = {
+            name: {r["seed"]: r for r in runs if r["n"] == n and r["augment"] == name}
+            for name in AUGMENTS
+        }
+        for name, found in by.items():
+            if not found:
+                continue
+            last = [list(r["distance"].values())[-1] for r in found.values()]
+            best = [min(r["distance"].values()) for r in found.values()]
+            line = f"n = {n}, {name:8} ({len(last)} seeds): last {statistics.median(last):.2f}, "
+            line += f"best {statistics.median(best):.2f}"
+            both = sorted(set(found) & set(by["none"]))
+            if name != "none" and both:
+                ratios = [
+                    list(by["none"][s]["distance"].values())[-1]
+                    / list(found[s]["distance"].values())[-1]
+                    for s in both
+                ]
+                fair = [
+                    min(by["none"][s]["distance"].values()) / min(found[s]["distance"].values())
+                    for s in both
+                ]
+                line += f"; ratio at the end {statistics.median(ratios):.2f} ({min(ratios):.2f} to "
+                line += f"{max(ratios):.2f}), best against best {statistics.median(fair):.2f}"
+            print(line)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--print", action="store_true", help="print what is recorded")
+    parser.add_argument("--jobs", type=int, default=len(JOBS), help="play the first so many only")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    record = {"runs": []}
+    if RECORD.exists():
+        record = json.loads(RECORD.read_text(encoding="utf-8"))
+    train, test = split(load_set("digits"), 0.2, seed=0)
+    for n, seed, name in [] if args.print else JOBS[: args.jobs]:
+        done = {(r["n"], r["seed"], r["augment"]) for r in record["runs"]}
+        if (n, seed, name) in done:
+            continue
+        record["command"] = "python tests/bench/augment.py"
+        record["machine"] = "one thread of a shared virtual CPU"
+        record["versions"] = {k: version(k) for k in ("torch", "scikit-learn", "numpy")}
+        record["reference"] = "359 held-out digits; as many generated as there are others, 1438"
+        made = run(train, test, n, seed, name)
+        record["runs"].append(made)
+        record["runs"].sort(key=lambda r: (r["n"], r["augment"], r["seed"]))
+        RECORD.parent.mkdir(exist_ok=True)
+        write_json(RECORD, record)
+        print(n, seed, name, list(made["distance"].values()), flush=True)
+    summary(record["runs"])
+
+
+if __name__ == "__main__":
+    main()
