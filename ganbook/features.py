@@ -148,15 +148,7 @@ def _descend(model:Module, inputs:Tensor, labels:Tensor, steps:int, seed:int, ra
         optimizer.step()
         cycle.step()
 
-# %% ../nbs/04_features.ipynb #01dc63c0
-def _cycle(parameters:Any, rate:float, steps:int)->tuple[Any, Any]:
-    "AdamW, and a rate that rises for a fifth of the steps and then falls to 0."
-    if steps < 1: raise ValueError(f"steps is {steps} where 1 or more are wanted to learn from")
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=.01)
-    rise = min(.75, max(.2, 1.5 / steps)) # of few steps more, for it must not end on the first
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps,
-                                                          pct_start=rise)
-
+# %% ../nbs/04_features.ipynb #986f9e44
 def _moved(images:Tensor, generator:torch.Generator, zoom:float=0.)->Tensor:
     "Each picture turned, stretched, slanted and shifted a little; with zoom, also cropped."
     n, draw = len(images), lambda *shape: torch.randn(*shape, generator=generator)
@@ -200,7 +192,7 @@ class Classifier(Module):
         "How often the highest score is the label's."
         return (self.logits(images).argmax(1) == labels.to(images.device)).float().mean().item()
 
-# %% ../nbs/04_features.ipynb #c542d0ca
+# %% ../nbs/04_features.ipynb #b38adf5f
 @torch.no_grad()
 def extract(images:Tensor,             # (n, c, h, w) in [-1, 1]
             encoder:Encoder|None=None, # None: load_encoder for these channels
@@ -214,15 +206,7 @@ def extract(images:Tensor,             # (n, c, h, w) in [-1, 1]
     if not len(images): return torch.zeros(0, encoder.dim, device=images.device)
     return torch.cat([encoder(part) for part in images.split(batch_size)])
 
-def _whole(images:Tensor, labels:Tensor)->Tensor:
-    "The labels as long numbers on the images' device, or a refusal."
-    labels = labels.long().to(images.device)
-    if labels.ndim != 1 or len(labels) != len(images) or not len(labels) or labels.min() < 0:
-        raise ValueError(f"{len(images)} images, labels of shape {tuple(labels.shape)}: give one "
-                         "whole number from 0 upwards for each image")
-    return labels
-
-# %% ../nbs/04_features.ipynb #ecfe894e
+# %% ../nbs/04_features.ipynb #dff9ce87
 def train_classifier(images:Tensor,             # (n, c, h, w) in [-1, 1]
                      labels:Tensor,             # (n,) whole numbers from 0
                      steps:int=400,             # batches of 64
@@ -238,6 +222,23 @@ def train_classifier(images:Tensor,             # (n, c, h, w) in [-1, 1]
     if encoder is None: _descend(model, prepare(images, body.channels), labels, steps, seed, 4e-3)
     else: _descend(model.head, extract(images, body), labels, steps, seed, .02)
     return model.eval().requires_grad_(False)
+
+# %% ../nbs/04_features.ipynb #2c674df5
+def _cycle(parameters:Any, rate:float, steps:int)->tuple[Any, Any]:
+    "AdamW, and a rate that rises for a fifth of the steps and then falls to 0."
+    if steps < 1: raise ValueError(f"steps is {steps} where 1 or more are wanted to learn from")
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=.01)
+    rise = min(.75, max(.2, 1.5 / steps)) # of few steps more, for it must not end on the first
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps,
+                                                          pct_start=rise)
+
+def _whole(images:Tensor, labels:Tensor)->Tensor:
+    "The labels as long numbers on the images' device, or a refusal."
+    labels = labels.long().to(images.device)
+    if labels.ndim != 1 or len(labels) != len(images) or not len(labels) or labels.min() < 0:
+        raise ValueError(f"{len(images)} images, labels of shape {tuple(labels.shape)}: give one "
+                         "whole number from 0 upwards for each image")
+    return labels
 
 # %% ../nbs/04_features.ipynb #1fce0b6f
 def _spoiled(images:Tensor, generator:torch.Generator)->tuple[Tensor, Tensor]:
@@ -264,6 +265,52 @@ def _partners(views:Tensor, # (2n, d): n pictures, then the same n seen otherwis
     unit = F.normalize(views, dim=1)
     alike = (unit @ unit.T / .2).fill_diagonal_(-math.inf)
     return F.cross_entropy(alike, torch.arange(len(views)).roll(len(views) // 2).to(views.device))
+
+# %% ../nbs/04_features.ipynb #23aff924
+ENCODERS = {1: ("encoder_grey.safetensors",
+               "37a68cc1925234baab0c3e1cc2e6c20678de8e01dde82b27091db7c26e90719f"),
+            3: ("encoder_colour.safetensors",
+               "a81c6d2e10a51f81019ac0d9ea84bca3eee14c9d7858c0575bcc65587c079817")}
+
+def load_encoder(channels:int, # of the images: 1 loads the grey encoder, 3 and 4 the colour one
+                )->Encoder:    # frozen, in eval mode, on the CPU
+    "The encoder that ships with the book, checked against its checksum."
+    if channels not in (1, 3, 4):
+        raise ValueError(f"no encoder for {channels} channels; give images with 1, 3 or 4")
+    name, wanted = ENCODERS[min(channels, 3)]
+    content = Path(path(name)).read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != wanted:
+        raise ValueError(f"{name} has checksum {found[:12]}, wanted {wanted[:12]}: the file was "
+                         "changed and its numbers would compare with nobody's; "
+                         "install ganbook again")
+    from safetensors.torch import load
+    encoder = Encoder(min(channels, 3), name="grey" if channels == 1 else "colour")
+    encoder.load_state_dict({key: value.float() for key, value in load(content).items()})
+    return encoder.eval().requires_grad_(False)
+
+# %% ../nbs/04_features.ipynb #eecb8cb7
+def train_encoder(images:Tensor,           # (n, c, h, w) in [-1, 1], 64 pictures or more
+                  labels:Tensor|None=None, # (n,) whole numbers from 0; None: self-supervised
+                  steps:int=600,           # batches of 64
+                  seed:int=0,              # of weights, order, moves and spoiling
+                  channels:int|None=None,  # 1 or 3; None: as the images, alpha over white
+                 )->Encoder:               # frozen, in eval mode, on the images' device
+    "An encoder of one's own pictures; its numbers compare only with themselves."
+    if len(images) < 64:
+        raise ValueError(f"{len(images)} pictures are too few to learn from; give 64 or more, "
+                         "or take load_encoder's")
+    if labels is not None and (labels := _whole(images, labels)).unique().numel() < 2:
+        raise ValueError("all labels are equal and teach nothing; give two classes or no labels")
+    channels = channels or (1 if images.shape[1] == 1 else 3)
+    large = max(images.shape[2:]) > 96
+    images = prepare(images, channels, 64) if large else to_channels(images, channels)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = Encoder(channels, name="own").to(images.device)
+        _teach(encoder, [(images, labels)], steps, seed)
+    _level(encoder, [images[:2000]])
+    return encoder.eval().requires_grad_(False)
 
 # %% ../nbs/04_features.ipynb #3afb0b56
 def _lesson(images:Tensor, labels:Tensor|None, index:Tensor, generator:torch.Generator,
@@ -316,52 +363,6 @@ def _level(encoder:Encoder, sets:Sequence[Tensor])->None:
     last, centre = encoder.project, torch.stack([x.mean(0) for x in features]).mean(0)
     last.bias.copy_(change @ (last.bias.cpu().double() - centre))
     last.weight.copy_(change @ last.weight.cpu().double())
-
-# %% ../nbs/04_features.ipynb #23aff924
-ENCODERS = {1: ("encoder_grey.safetensors",
-               "37a68cc1925234baab0c3e1cc2e6c20678de8e01dde82b27091db7c26e90719f"),
-            3: ("encoder_colour.safetensors",
-               "a81c6d2e10a51f81019ac0d9ea84bca3eee14c9d7858c0575bcc65587c079817")}
-
-def load_encoder(channels:int, # of the images: 1 loads the grey encoder, 3 and 4 the colour one
-                )->Encoder:    # frozen, in eval mode, on the CPU
-    "The encoder that ships with the book, checked against its checksum."
-    if channels not in (1, 3, 4):
-        raise ValueError(f"no encoder for {channels} channels; give images with 1, 3 or 4")
-    name, wanted = ENCODERS[min(channels, 3)]
-    content = Path(path(name)).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != wanted:
-        raise ValueError(f"{name} has checksum {found[:12]}, wanted {wanted[:12]}: the file was "
-                         "changed and its numbers would compare with nobody's; "
-                         "install ganbook again")
-    from safetensors.torch import load
-    encoder = Encoder(min(channels, 3), name="grey" if channels == 1 else "colour")
-    encoder.load_state_dict({key: value.float() for key, value in load(content).items()})
-    return encoder.eval().requires_grad_(False)
-
-# %% ../nbs/04_features.ipynb #dcc06253
-def train_encoder(images:Tensor,           # (n, c, h, w) in [-1, 1], 64 pictures or more
-                  labels:Tensor|None=None, # (n,) whole numbers from 0; None: self-supervised
-                  steps:int=600,           # batches of 64
-                  seed:int=0,              # of weights, order, moves and spoiling
-                  channels:int|None=None,  # 1 or 3; None: as the images, alpha over white
-                 )->Encoder:               # frozen, in eval mode, on the images' device
-    "An encoder of one's own pictures; its numbers compare only with themselves."
-    if len(images) < 64:
-        raise ValueError(f"{len(images)} pictures are too few to learn from; give 64 or more, "
-                         "or take load_encoder's")
-    if labels is not None and (labels := _whole(images, labels)).unique().numel() < 2:
-        raise ValueError("all labels are equal and teach nothing; give two classes or no labels")
-    channels = channels or (1 if images.shape[1] == 1 else 3)
-    large = max(images.shape[2:]) > 96
-    images = prepare(images, channels, 64) if large else to_channels(images, channels)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encoder = Encoder(channels, name="own").to(images.device)
-        _teach(encoder, [(images, labels)], steps, seed)
-    _level(encoder, [images[:2000]])
-    return encoder.eval().requires_grad_(False)
 
 # %% ../nbs/04_features.ipynb #ef6a3224
 def nearest(queries:Tensor,    # (n, d)
