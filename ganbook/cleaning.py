@@ -37,7 +37,7 @@ from torch.utils.data import DataLoader
 from .images import FORMATS, ImageError, _pair, _wanted, is_picture, read, read_array, resize
 from .images import to_array, to_channels
 
-# %% ../nbs/02_cleaning.ipynb #609b559c
+# %% ../nbs/02_cleaning.ipynb #a5310f19
 _CLOSED = "it cannot be opened"
 
 class Item(NamedTuple):
@@ -52,15 +52,13 @@ def _aside(name:str, folder:bool, linked:bool=False)->str:
     if linked: return "a linked folder is not followed"
     return "" if folder or is_picture(name) else "its name does not end like a picture's"
 
-def _plain_name(name:str)->str: # as text, whatever its bytes are
-    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
-
 def _listing(folder:Path)->list[Item]:
     "All below a folder, in one order everywhere."
     found, top = list[Item](), str(folder)
     def add(place:str, name:str, why:str)->None:
         below = f"{place}{os.sep}{name}"[len(top):].replace(os.sep, "/").lstrip("/")
-        found.append(Item(_plain_name(below), Path(place, name), why))
+        text = below.encode("utf-8", "backslashreplace").decode() # whatever bytes its name has
+        found.append(Item(text, Path(place, name), why))
     closed = lambda error: add(*os.path.split(error.filename), _CLOSED)
     for place, folders, files in os.walk(top, onerror=closed):
         for name in folders[:]:
@@ -282,17 +280,15 @@ def _quick(data:bytes, most:int, max_pixels:int)->Decoded|None:
     mode = "grey" if channels == 1 else "colour"
     return decoded[0], False, {"width": width, "height": height, "mode": mode, "notes": decoded[1]}
 
-# %% ../nbs/02_cleaning.ipynb #433d44c0
+# %% ../nbs/02_cleaning.ipynb #f726a6c6
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2} # EXIF orientation -> PIL.Image.Transpose
 MODES = {"1": "grey", "L": "grey", "P": "palette", "LA": "alpha", "PA": "alpha", "RGBA": "alpha",
          "RGBa": "alpha", "La": "alpha", "CMYK": "CMYK"}
 
 def _plain(image:Any)->Any:
     "A loaded PIL picture of 8 bits in mode L, RGB or RGBA."
-    if image.mode in ("L", "RGB", "RGBA"):
-        return image.convert("RGBA") if "transparency" in image.info else image
-    clear = "transparency" in image.info or MODES.get(image.mode) == "alpha"
-    return image.convert("RGBA" if clear else "L" if image.mode == "1" else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 def _over_white(image:Any)->Any:
     "A picture without alpha."
@@ -300,6 +296,13 @@ def _over_white(image:Any)->Any:
     if image.mode != "RGBA": return image
     white = Image.new("RGBA", image.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, image).convert("RGB")
+
+def _colourless(image:Any)->bool:
+    "Whether red, green and blue agree, nearly, in all pixels."
+    import cv2
+    red, green, blue = cv2.split(np.asarray(image))
+    most, least = (f(f(red, green), blue) for f in (cv2.max, cv2.min))
+    return int(cv2.subtract(most, least).max()) <= 3
 
 def _special(image:Any, data:bytes)->bool:
     "Whether a picture has more than 8 bits or several frames: the slow way is for it."
@@ -365,19 +368,12 @@ def _opened(path:Path, data:bytes, most:int, max_pixels:int)->Decoded|None:
     if turned >= 5: width, height = height, width
     return picture, exact, {"width": width, "height": height, "mode": mode, "notes": notes}
 
-# %% ../nbs/02_cleaning.ipynb #55b703cd
+# %% ../nbs/02_cleaning.ipynb #025eda2e
 def _foot(grey:NDArray[Any])->float:
     "How much of a picture, from below, is exactly one tone that is neither black nor white."
     tone = int(grey[-1, 0])
     same = (grey == tone).all(1)
     return 0. if not 8 < tone < 247 or same.all() else float(same[::-1].argmin() / len(grey))
-
-def _colourless(image:Any)->bool:
-    "Whether red, green and blue agree, nearly, in all pixels."
-    import cv2
-    red, green, blue = cv2.split(np.asarray(image))
-    most, least = (f(f(red, green), blue) for f in (cv2.max, cv2.min))
-    return int(cv2.subtract(most, least).max()) <= 3
 
 def _measured(image:Any, exact:bool)->dict[str, Any]:
     "Those facts that need pixels, of a picture in mode L, RGB or RGBA; exact if none is lost."
@@ -477,7 +473,7 @@ def study(path:Path,             # a picture file
         picture = None
     return Facts(name, **known), picture
 
-# %% ../nbs/02_cleaning.ipynb #d7c1f82a
+# %% ../nbs/02_cleaning.ipynb #1dbe8e52
 @dataclass(frozen=True)
 class Kind:
     "A kind of finding."
@@ -498,8 +494,7 @@ warning out duplicate | exact duplicates
     | what comes twice is drawn twice as often, and copied first | keep one
 warning out near | near duplicates | the same as exact ones, but harder to see
     | look at the pairs, keep one
-warning out blank | blank | the easiest picture there is: a generator collapses to it
-    | remove them
+warning out blank | blank | the easiest picture there is: a generator collapses to it | remove them
 warning out tiny | too small | enlarged, they are blurred, and blur is learnt as a style
     | find larger ones, or take a smaller size"""
 
@@ -694,12 +689,12 @@ def _stack(source:Any)->Tensor:
             raise ValueError(f"{source} is a single file; pass a folder of pictures, .npy or .npz")
     return read_array(source)
 
-# %% ../nbs/02_cleaning.ipynb #ff213c48
+# %% ../nbs/02_cleaning.ipynb #07f146e9
 class _Source:
     "A folder or an array, as a list of items."
     def __init__(self, source:Any)->None:
         path = Path(source) if isinstance(source, str | os.PathLike) else None
-        self.name = _plain_name(str(source)) if path else "array"
+        self.name = str(source).encode("utf-8", "backslashreplace").decode() if path else "array"
         self.identity = str(path.resolve()) if path else "array"
         self.folder = path if path and path.is_dir() else None
         if self.folder:
