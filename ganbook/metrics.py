@@ -90,11 +90,12 @@ def jackknife(value:float, # of a measure, with everything
         variance, squares = variance + part, squares + part**2 / (groups - 1)
     return bias, math.sqrt(variance), max(variance**2, 1e-300) / max(squares, 1e-300)
 
-# %% ../nbs/08_metrics.ipynb #64ad9a52
+# %% ../nbs/08_metrics.ipynb #2cd9976b
 GROUPS = 20                                    # into which every sample is cut at random
 ALL = torch.ones(1, GROUPS).double()           # which of them count: all,
 WITHOUT = 1 - torch.eye(GROUPS).double()       # or each left out in turn
 
+# %% ../nbs/08_metrics.ipynb #12719561
 class Moments:
     "Sums over a sample that may come in batches, by random group; its size is that of d, not n."
     def __init__(self,
@@ -284,7 +285,7 @@ class Cubes(Moments):
         self.cubes[group] += ((u[:, :, None] * u[:, None]).flatten(1).T @ u).flatten()
         self.alone[group] += u.square().sum(1).pow(3).sum()
 
-# %% ../nbs/08_metrics.ipynb #aed0059e
+# %% ../nbs/08_metrics.ipynb #a3ee59fc
 def _alike(real:Tensor|Moments, fake:Tensor|Moments, seed:int)->tuple[Tensor, Tensor, Tensor]:
     "Sums over pairs (2g, 2g), over each row with itself (2g), and rows (2g) of the groups."
     if isinstance(real, Tensor) and isinstance(fake, Tensor):
@@ -297,13 +298,14 @@ def _alike(real:Tensor|Moments, fake:Tensor|Moments, seed:int)->tuple[Tensor, Te
 
 def _paired(real:Tensor, fake:Tensor, seed:int)->tuple[Tensor, Tensor, Tensor]:
     "The same, pair by pair."
-    rows = [x[member == k].double() for i, x in enumerate((real, fake))
+    rows = [x.detach().cpu()[member == k].double() for i, x in enumerate((real, fake))
             for member in [_member(len(x), seed + i)] for k in range(GROUPS)]
     table = torch.tensor([[kernel_sum(a, b) if j <= i else 0. for j, b in enumerate(rows)]
                           for i, a in enumerate(rows)], dtype=torch.float64)
     alone = torch.stack([(a.square().mean(1) + 1).pow(3).sum() for a in rows])
     return table + table.tril(-1).T, alone, torch.tensor([len(a) for a in rows]).double()
 
+# %% ../nbs/08_metrics.ipynb #b553ea2c
 def _enough(n:int, m:int)->None:
     "Groups of two pictures at the least."
     if min(n, m) < 2*GROUPS:
@@ -428,7 +430,7 @@ class Neighbourhoods:
         return "\n".join(f"{name:9} {getattr(self, name)}"
                          for name in ("precision", "recall", "density", "coverage"))
 
-# %% ../nbs/08_metrics.ipynb #ec3fef5b
+# %% ../nbs/08_metrics.ipynb #abd7f826
 def neighbourhoods(real:Tensor,      # (n, d) features of real pictures, n >= 40
                    fake:Tensor,      # (m, d) features of made ones, m >= 40
                    k:int=5,          # neighbours that a ball reaches to; below n / 4
@@ -440,7 +442,8 @@ def neighbourhoods(real:Tensor,      # (n, d) features of real pictures, n >= 40
     n, m = len(real), len(fake)
     _enough(n, m)
     if not 1 <= k < min(n, m) / 4: raise ValueError(f"k is {k}; take 1 to {(min(n, m) - 1) // 4}")
-    x, y = (a.detach().double() - real.double().mean(0) for a in (real, fake))
+    x, y = (a.detach().to("cpu", torch.float64) for a in (real, fake))
+    x, y = x - x.mean(0), y - x.mean(0) # near 0, where differences of squares lose nothing
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     cut = min(max(n*n // (n + m), k + 2), n - k - 2)
     ground = _four(x[order[:cut]], x[order[cut:]], k, seed)
@@ -576,7 +579,7 @@ def threshold(held_out:Tensor, # (h,) closeness of pictures that were not traine
                          f"rate is {rate}; take one between 0 and 1, such as .05")
     return held_out.sort().values[rank - 1].item()
 
-# %% ../nbs/08_metrics.ipynb #017f0689
+# %% ../nbs/08_metrics.ipynb #58abd806
 def memorised(train:Tensor,    # (n, d) features of the training pictures
               held_out:Tensor, # (h, d) features of real pictures that were not trained on
               fake:Tensor,     # (m, d) features of made ones
@@ -587,12 +590,12 @@ def memorised(train:Tensor,    # (n, d) features of the training pictures
     "Share of made pictures that are nearer to one training picture than honest ones are."
     for x in (held_out, fake): _check(train, x)
     _enough(len(held_out), len(fake))
-    calm, made = closeness(held_out, train), closeness(fake, train)
+    calm, made = closeness(held_out, train).cpu(), closeness(fake, train).cpu()
     below = lambda line, x: (x < line).double().mean().item()
     share, each = below(threshold(calm, rate), made), math.sqrt(rate * (1 - rate) / len(calm))
     near, far = (below(calm.quantile(min(max(rate + 2*s*each, 0.), 1.)), made) for s in (-1, 1))
     error = math.hypot((far - near) / 4, math.sqrt(share * (1 - share) / len(fake)))
-    half = (_member(len(calm), seed) < GROUPS // 2).to(calm.device)
+    half = _member(len(calm), seed) < GROUPS // 2
     floor = sum(below(threshold(calm[a], rate), calm[~a]) for a in (half, ~half)) / 2
     return _share(share, floor, len(fake), (len(train), len(fake), fake.shape[1]), level,
                   error, GROUPS - 1)
@@ -606,7 +609,7 @@ class Membership:
 
     def __str__(self)->str: return f"AUC {self.auc}\nadvantage {self.advantage}"
 
-# %% ../nbs/08_metrics.ipynb #579be91f
+# %% ../nbs/08_metrics.ipynb #f0557c78
 def membership(members:Tensor,  # (n,) scores of training pictures, higher: more likely a member
                others:Tensor,   # (m,) scores of pictures as real that were not trained on
                level:float=.95, # nominal coverage of the intervals, 0 to 1
@@ -614,11 +617,12 @@ def membership(members:Tensor,  # (n,) scores of training pictures, higher: more
               )->Membership:    # prints as two lines
     "Measure a membership attack by the scores that it gave."
     _enough(len(members), len(others))
-    scores, sizes = (members.double(), others.double()), (len(members), len(others), 1)
+    scores = [x.detach().to("cpu", torch.float64).flatten() for x in (members, others)]
+    sizes = len(members), len(others), 1
     groups = [F.one_hot(_member(len(x), seed + i), GROUPS).double() for i, x in enumerate(scores)]
     rank = lambda x, y: (torch.searchsorted(y, x) + torch.searchsorted(y, x, right=True)).double() / (2*len(y))
     wins = rank(scores[0], scores[1].sort().values), 1 - rank(scores[1], scores[0].sort().values)
-    line = torch.cat(scores).median()
+    line = torch.cat(scores).median() # of all, for the attacker does not know whose is whose
     called = [(x > line).double() for x in scores]
     (true, n), (false, m) = map(_over, called, groups)
     gain = (called[0].mean() - called[1].mean()).item()
@@ -675,75 +679,80 @@ class Heaps:
         copies = 0 if train is None else int(self.copied * n)
         return made if train is None else torch.cat([train[:copies], made[copies:]])
 
-# %% ../nbs/08_metrics.ipynb #7ac52c59
+# %% ../nbs/08_metrics.ipynb #0f828ff6
 def answers(train:Tensor,    # (n, 2) points that were trained on
             held_out:Tensor, # (h, 2) as real, not trained on
             fake:Tensor,     # (m, 2)
             centres:Tensor,  # (modes, 2)
            )->dict[str, Measure]: # by name
     "All measures of one sample."
-    mode = lambda x: nearest(x, centres)[1][:, 0]
+    real, made = (nearest(x, centres)[1][:, 0] for x in (train, fake))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore") # few for a mode: its interval says so as well
+        modes = mode_count(real, made)
     shares = neighbourhoods(train, fake)
     return {"Fréchet": frechet(train, fake), "kernel": kernel(train, fake),
             "precision": shares.precision, "recall": shares.recall, "density": shares.density,
-            "coverage": shares.coverage, "modes": mode_count(mode(train), mode(fake)),
+            "coverage": shares.coverage, "modes": modes,
             "memorised": memorised(train, held_out, fake)}
 
-# %% ../nbs/08_metrics.ipynb #b176fda7
+def _said(measures:dict[str, Measure])->str: # HTML, a line each
+    lines = (f"{name:10}{_short(m.value):>8} [{_short(m.low)}, {_short(m.high)}]"
+             for name, m in measures.items())
+    return "<pre>" + "\n".join(lines) + "</pre>"
+
+# %% ../nbs/08_metrics.ipynb #5951689d
+def _drawn(real:Tensor, fake:Tensor)->bytes: # a PNG of 300 by 300 pixels, drawn without a window
+    from matplotlib.figure import Figure
+    figure, buffer = Figure(figsize=(5, 5), dpi=60), io.BytesIO()
+    ax = figure.add_axes((0, 0, 1, 1))
+    for x, who in ((real, "real"), (fake, "fake")):
+        ax.scatter(x[:, 0], x[:, 1], s=6, color=COLOURS[who])
+    ax.set(xlim=(-2, 2), ylim=(-2, 2), xticks=[], yticks=[])
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+def _knobs()->dict[str, Any]: # by name
+    import ipywidgets as w
+    end = {"continuous_update": False} # measure when the hand lets go
+    far = {"min": -2., "max": 2., "step": .05, **end}
+    return {"heap": w.Dropdown(options=[("all", 0), *((str(k), k) for k in range(1, 9))]),
+            "right": w.FloatSlider(**far), "up": w.FloatSlider(**far),
+            "spread": w.FloatSlider(.1, min=.01, max=.5, step=.01, **end),
+            "kept": w.IntSlider(8, min=1, max=8, **end),
+            "copied": w.FloatSlider(0, min=0, max=1, step=.05, **end)}
+
+# %% ../nbs/08_metrics.ipynb #2a1aa337
 class Sandbox:
     "Knobs, a picture and the answers of all measures: drag the made points and watch."
     def __init__(self, n:int=400): # points of each sample
         import ipywidgets as w
-        self.heaps, self.n = Heaps(), n
+        self.heaps, self.n, self.knobs = Heaps(), n, _knobs()
         self.train, self.held_out = self.heaps.points(n, 1), self.heaps.points(n, 2)
-        far = {"min": -2., "max": 2., "step": .05, "continuous_update": False}
-        self.knobs:dict[str, Any] = {
-            "heap": w.Dropdown(options=[("all", 0), *((str(k), k) for k in range(1, 9))]),
-            "right": w.FloatSlider(**far), "up": w.FloatSlider(**far),
-            "spread": w.FloatSlider(.1, min=.01, max=.5, step=.01, continuous_update=False),
-            "kept": w.IntSlider(8, min=1, max=8, continuous_update=False),
-            "copied": w.FloatSlider(0, min=0, max=1, step=.05, continuous_update=False)}
         for name, knob in self.knobs.items():
             knob.description = name
             knob.observe(self.turn, "value")
-        self.image, self.text = w.Image(format="png", width=330, height=330), w.HTML()
+        self.image, self.text = w.Image(format="png", width=300, height=300), w.HTML()
         self.box = w.HBox([w.VBox([*self.knobs.values()]), self.image, self.text])
         self.show()
 
-    def turn(self, change:Any)->None: # another heap brings its own place, the rest acts at once
-        "What a knob does."
-        value = {name: knob.value for name, knob in self.knobs.items()}
+    def turn(self, change:Any)->None: # what ipywidgets tells
+        "Do what the knobs say."
+        heap, right, up, spread, kept, copied = (knob.value for knob in self.knobs.values())
         if change.owner is self.knobs["heap"]:
-            at = self.heaps.moves[max(value["heap"] - 1, 0)].tolist()
-            for name, place in zip(("right", "up"), at, strict=True): self.knobs[name].value = place
+            places = self.heaps.moves[max(heap - 1, 0)].tolist()
+            for name, at in zip(("right", "up"), places, strict=True): self.knobs[name].value = at
         elif change.owner in (self.knobs["right"], self.knobs["up"]):
-            self.heaps.drag(value["heap"], value["right"], value["up"])
-        self.heaps.spread, self.heaps.kept = value["spread"], value["kept"]
-        self.heaps.copied = value["copied"]
+            self.heaps.drag(heap, right, up)
+        self.heaps.spread, self.heaps.kept, self.heaps.copied = spread, kept, copied
         self.show()
 
     def show(self)->None:
-        "Draw and measure what the knobs say."
+        "Draw and measure."
         fake = self.heaps.points(self.n, 3, self.train)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore") # few points for a mode: the interval says so as well
-            said = answers(self.train, self.held_out, fake, self.heaps.centres)
         self.image.value = _drawn(self.train, fake)
-        lines = (f"{k:10}{_short(m.value):>8} [{_short(m.low)}, {_short(m.high)}]"
-                 for k, m in said.items())
-        self.text.value = "<pre>" + "\n".join(lines) + "</pre>"
+        self.text.value = _said(answers(self.train, self.held_out, fake, self.heaps.centres))
 
     def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # with a picture where no widgets are
         still = {"image/png": base64.b64encode(self.image.value).decode()}
         return {**self.box._repr_mimebundle_(**kwargs), **still, "text/plain": self.text.value}
-
-# %% ../nbs/08_metrics.ipynb #d1dacef1
-def _drawn(real:Tensor, fake:Tensor)->bytes: # a PNG of 330 by 330 pixels, drawn without a window
-    from matplotlib.figure import Figure
-    figure, buffer = Figure(figsize=(5, 5), dpi=66), io.BytesIO()
-    ax = figure.add_axes((0, 0, 1, 1))
-    for x, who in ((real, "real"), (fake, "fake")):
-        ax.scatter(x[:, 0], x[:, 1], s=6, color=COLOURS[who])
-    ax.set(xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), xticks=[], yticks=[])
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
