@@ -678,18 +678,7 @@ def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, 
             done += 1
             if progress and (done % 16 == 0 or done == len(items)): progress(done, len(items))
 
-# %% ../nbs/02_cleaning.ipynb #418b5363
-def _stack(source:Any)->Tensor:
-    "An array of pictures, from memory or from NumPy's files, as a tensor."
-    if isinstance(source, Tensor): return source
-    if isinstance(source, str | os.PathLike):
-        if not Path(source).is_file():
-            raise ValueError(f"{source} is no folder and no file; check the path")
-        if Path(source).suffix.lower() not in (".npy", ".npz"):
-            raise ValueError(f"{source} is a single file; pass a folder of pictures, .npy or .npz")
-    return read_array(source)
-
-# %% ../nbs/02_cleaning.ipynb #07f146e9
+# %% ../nbs/02_cleaning.ipynb #4d5b16a5
 class _Source:
     "A folder or an array, as a list of items."
     def __init__(self, source:Any)->None:
@@ -702,7 +691,11 @@ class _Source:
             if not all(item.aside for item in self.items): return
             raise ValueError(f"{path} holds no pictures; add some (.png, .jpg, .webp, .gif, .bmp, "
                              ".tif)")
-        self.images = _stack(source)
+        if path and not path.is_file():
+            raise ValueError(f"{path} is no folder and no file; check the path")
+        if path and path.suffix.lower() not in (".npy", ".npz"):
+            raise ValueError(f"{path} is a single file; pass a folder of pictures, .npy or .npz")
+        self.images = source if isinstance(source, Tensor) else read_array(source)
         self.bits = _depth(self.images)
         self.items = [Item(f"[{i}]", i) for i in range(len(self.images))]
 
@@ -774,10 +767,12 @@ class Audit:
         "The same as one page that needs no other file."
         return _page(self, examples)
 
-# %% ../nbs/02_cleaning.ipynb #3feebe46
+# %% ../nbs/02_cleaning.ipynb #7bee61b5
 def _printable(text:str)->str:
     "A name in one line, with nothing in it that moves a cursor or turns the direction of writing."
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+def _shown(text:str)->str: return html.escape(_printable(text))
 
 def _counts(audit:Audit)->str:
     return f"{audit.files} files, {len(audit.dropped)} to leave out, {audit.kept} pictures stay."
@@ -853,36 +848,32 @@ def audit(source:Any,                       # a folder, .npy, .npz, or an array
     for facts in _in_order(work, origin.items, workers, progress=progress): judge(facts)
     return _close(origin, judge, cost)
 
-# %% ../nbs/02_cleaning.ipynb #8fbc8a50
-STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;
-color:#222;background:#fff}h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.6rem 0 .2rem}
-.error{border-left:6px solid #b3261e}.warning{border-left:6px solid #c77700}
-.note{border-left:6px solid #5a7d9a}section{padding-left:.8rem}p{margin:.2rem 0;color:#555}
-figure{display:inline-block;margin:.5rem .6rem .2rem 0;width:8.5rem;vertical-align:top}
-img{max-width:96px;max-height:96px;image-rendering:pixelated;border:1px solid #ccc}
-figcaption{font-size:12px;overflow-wrap:anywhere;color:#333}
-li{overflow-wrap:anywhere;margin-left:1.2rem}"""
-
-def _shown(text:str)->str: return html.escape(_printable(text))
+# %% ../nbs/02_cleaning.ipynb #0178ce9d
+STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:60rem;
+padding:0 1rem;color:#222;background:#fff}h1{font-size:1.4rem}h2{font-size:1.05rem;
+margin:1.6rem 0 .2rem}.error{border-left:6px solid #b3261e}
+.warning{border-left:6px solid #c77700}.note{border-left:6px solid #5a7d9a}
+section{padding-left:.8rem}p{margin:.2rem 0;color:#555}figure{display:inline-block;
+margin:.5rem .6rem .2rem 0;width:8.5rem;vertical-align:top}img{max-width:96px;max-height:96px;
+image-rendering:pixelated;border:1px solid #ccc}figcaption{font-size:12px;color:#333}
+figcaption,li{overflow-wrap:anywhere}li{margin-left:1.2rem}"""
 
 def _picture(audit:Audit, name:str, detail:str)->str:
     "A thumbnail and its caption, or a line where there is no picture."
-    said, drawn = _shown(f"{name}: {detail}"), ""
+    said, seen = _shown(f"{name}: {detail}"), ""
     for one in (name, detail.rpartition(": ")[2]): # and what it is a copy of, if anything
         if (image := audit.look(one)) is None: continue
         data = base64.b64encode(_png(to_array(image))).decode()
-        drawn += f'<img alt="{_shown(one)}" src="data:image/png;base64,{data}"> '
-    if not drawn: return f"<li>{said}</li>"
-    return f"<figure>{drawn}<figcaption>{said}</figcaption></figure>"
+        seen += f'<img alt="{_shown(one)}" src="data:image/png;base64,{data}"> '
+    return f"<figure>{seen}<figcaption>{said}</figcaption></figure>" if seen else f"<li>{said}</li>"
 
-# %% ../nbs/02_cleaning.ipynb #21608484
 def _page(audit:Audit, examples:int)->str:
     "The whole page."
     source, sections = _shown(audit.source), []
     for f in audit.findings:
         out, more = " (left out)" if f.drops else "", len(f.examples) - examples
         told = [_picture(audit, *example) for example in f.examples[:examples]]
-        if more > 0: told.append(f"<p>and {more} more</p>")
+        told += [f"<p>and {more} more</p>"] * (more > 0)
         sections.append(f'<section class="{f.severity}"><h2>{f.count} {f.title}{out}</h2>'
                         f"<p>{f.effect}; {f.remedy}.</p>{''.join(told)}</section>")
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -890,14 +881,6 @@ def _page(audit:Audit, examples:int)->str:
             f"<style>{STYLE}</style></head><body><h1>{source}</h1><p>{_counts(audit)} "
             f"{html.escape(audit.cost)}</p>\n"
             f"{chr(10).join(sections) or '<p>Nothing to complain of.</p>'}</body></html>\n")
-
-def _png(array:NDArray[Any])->bytes:
-    "Pixels (h, w, c), RGB, 8 or 16 bits, as a PNG file."
-    import cv2
-    turn = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}.get(array.shape[2])
-    if turn is not None: array = cv2.cvtColor(array, turn)
-    quick = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY]
-    return bytes(cv2.imencode(".png", array, quick)[1].data)
 
 # %% ../nbs/02_cleaning.ipynb #0571f849
 class Browser:
@@ -929,7 +912,15 @@ class Browser:
         drop = tuple(name for name, stay in stays if not stay and name not in out)
         return replace(rules, keep=rules.keep + keep, drop=rules.drop + drop)
 
-# %% ../nbs/02_cleaning.ipynb #60ba2f1b
+# %% ../nbs/02_cleaning.ipynb #161cc5d3
+def _png(array:NDArray[Any])->bytes:
+    "Pixels (h, w, c), RGB, 8 or 16 bits, as a PNG file."
+    import cv2
+    turn = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}.get(array.shape[2])
+    if turn is not None: array = cv2.cvtColor(array, turn)
+    quick = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY]
+    return bytes(cv2.imencode(".png", array, quick)[1].data)
+
 def _card(audit:Audit, name:str, detail:str, stays:dict[str, bool])->tuple[Any, Any]:
     "A small picture over a box to tick, which is noted in stays; and the box."
     import ipywidgets as w
