@@ -268,9 +268,9 @@ def kernel_distance(real:Tensor, # (n, d) features
         total += (kernel_sum(x, x) - alone) / (len(x) * (len(x) - 1))
     return total - 2*kernel_sum(real.double(), fake.double()) / (len(real) * len(fake))
 
-# %% ../nbs/08_metrics.ipynb #a716eee7
+# %% ../nbs/08_metrics.ipynb #950f5354
 class Cubes(Moments):
-    "Sums of third powers as well, (d + 1)^3 a group: for the kernel distance, up to about 100 features."
+    "Sums of third powers as well, (d + 1)^3 a group: for kernel distances, up to 100 features."
     def __init__(self,
                  dim:int,    # features per row
                  seed:int=0, # of the grouping
@@ -305,11 +305,12 @@ def _paired(real:Tensor, fake:Tensor, seed:int)->tuple[Tensor, Tensor, Tensor]:
     alone = torch.stack([(a.square().mean(1) + 1).pow(3).sum() for a in rows])
     return table + table.tril(-1).T, alone, torch.tensor([len(a) for a in rows]).double()
 
-# %% ../nbs/08_metrics.ipynb #b553ea2c
+# %% ../nbs/08_metrics.ipynb #f8588fa5
 def _enough(n:int, m:int)->None:
     "Groups of two pictures at the least."
     if min(n, m) < 2*GROUPS:
-        raise ValueError(f"{min(n, m)} pictures are too few for an interval; give {2*GROUPS} or more")
+        raise ValueError(f"{min(n, m)} pictures are too few for an interval; "
+                         f"give {2*GROUPS} or more")
 
 def _member(n:int, seed:int)->Tensor:
     "(n,) the random group of each row, as Moments draws it for the first 4,096."
@@ -402,10 +403,11 @@ def _plain(value:float, floor:float, sizes:tuple[int, int, int], level:float, le
     reach = _reach(error, freedom, level)
     return Measure(value, max(least, value - reach), value + reach, floor, *sizes, level)
 
-# %% ../nbs/08_metrics.ipynb #0ee6f41c
+# %% ../nbs/08_metrics.ipynb #bbfd29ca
 def _four(real:Tensor, fake:Tensor, k:int, seed:int)->dict[str, tuple[float, Any, Any]]:
     "Each measure by name: its value, without groups of real, without groups of fake."
-    r, f = (F.one_hot(_member(len(x), seed + i), GROUPS).float() for i, x in enumerate((real, fake)))
+    r, f = (F.one_hot(_member(len(x), seed + i), GROUPS).float()
+            for i, x in enumerate((real, fake)))
     fakes, reals, covered, uncovered = _held(real, fake, r, f, k)
     good, found, hit, still = ((x > 0).double() for x in (fakes, reals, covered, uncovered))
     n, m, dense = r.sum(0), f.sum(0), fakes.double() / k
@@ -430,14 +432,14 @@ class Neighbourhoods:
         return "\n".join(f"{name:9} {getattr(self, name)}"
                          for name in ("precision", "recall", "density", "coverage"))
 
-# %% ../nbs/08_metrics.ipynb #abd7f826
+# %% ../nbs/08_metrics.ipynb #c073bf28
 def neighbourhoods(real:Tensor,      # (n, d) features of real pictures, n >= 40
                    fake:Tensor,      # (m, d) features of made ones, m >= 40
                    k:int=5,          # neighbours that a ball reaches to; below n / 4
                    level:float=.95,  # nominal coverage of the intervals, 0 to 1
                    seed:int=0,       # of groups and halves
                   )->Neighbourhoods: # prints as four lines
-    "Precision, recall (Kynkäänniemi et al. 2019), density, coverage (Naeem et al. 2020); inside is <."
+    "Precision, recall (Kynkäänniemi 2019), density, coverage (Naeem 2020); inside a ball is <."
     _check(real, fake)
     n, m = len(real), len(fake)
     _enough(n, m)
@@ -609,7 +611,7 @@ class Membership:
 
     def __str__(self)->str: return f"AUC {self.auc}\nadvantage {self.advantage}"
 
-# %% ../nbs/08_metrics.ipynb #f0557c78
+# %% ../nbs/08_metrics.ipynb #94d2e6e4
 def membership(members:Tensor,  # (n,) scores of training pictures, higher: more likely a member
                others:Tensor,   # (m,) scores of pictures as real that were not trained on
                level:float=.95, # nominal coverage of the intervals, 0 to 1
@@ -620,7 +622,8 @@ def membership(members:Tensor,  # (n,) scores of training pictures, higher: more
     scores = [x.detach().to("cpu", torch.float64).flatten() for x in (members, others)]
     sizes = len(members), len(others), 1
     groups = [F.one_hot(_member(len(x), seed + i), GROUPS).double() for i, x in enumerate(scores)]
-    rank = lambda x, y: (torch.searchsorted(y, x) + torch.searchsorted(y, x, right=True)).double() / (2*len(y))
+    below = lambda x, y: torch.searchsorted(y, x) + torch.searchsorted(y, x, right=True)
+    rank = lambda x, y: below(x, y).double() / (2*len(y))
     wins = rank(scores[0], scores[1].sort().values), 1 - rank(scores[1], scores[0].sort().values)
     line = torch.cat(scores).median() # of all, for the attacker does not know whose is whose
     called = [(x > line).double() for x in scores]
