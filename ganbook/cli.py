@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 'Minutes', 'AnyData', 'FreeRun', 'Data',
            'ReportFile', 'Against', 'Target', 'Keep', 'Drop', 'Near', 'CleanOut', 'Fit', 'Trim', 'Bits', 'Channels',
-           'Redo', 'RunOut', 'Size', 'AnyMinutes', 'Steps', 'Preset', 'Labels', 'Resume', 'AnySeed', 'HoldOut',
+           'Redo', 'RunOut', 'Size', 'AnyMinutes', 'Steps', 'Preset', 'Labels', 'Resume', 'AnySeed', 'Stop', 'HoldOut',
            'Trained', 'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount', 'Whose',
-           'SetName', 'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result', 'first', 'plain', 'sentence',
-           'Commands', 'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told', 'enough', 'hold_out', 'Plan',
-           'Job', 'read_plan', 'resume_line', 'fit', 'spent', 'sheet', 'measure', 'read_classes', 'numbers', 'conclude',
-           'affordable', 'free_memory', 'one_thread', 'cost', 'check', 'prepare', 'free_run', 'quickstart', 'train',
-           'generate', 'trained', 'evaluate', 'datasets', 'examined', 'look_at_pair', 'look_at_versions',
-           'look_at_device', 'look_at_threads', 'look_at_memory', 'look_at_disk', 'look_at_encoders', 'look_at_cache',
-           'doctor']
+           'AnyReal', 'Look', 'SetName', 'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result', 'first',
+           'plain', 'sentence', 'Commands', 'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told',
+           'enough', 'hold_out', 'Plan', 'Job', 'read_plan', 'resume_line', 'fit', 'spent', 'sheet', 'measure',
+           'read_classes', 'numbers', 'conclude', 'affordable', 'free_memory', 'one_thread', 'cost', 'check', 'prepare',
+           'free_run', 'quickstart', 'train', 'generate', 'trained', 'evaluate', 'diagnose', 'gathered', 'datasets',
+           'examined', 'look_at_pair', 'look_at_versions', 'look_at_device', 'look_at_threads', 'look_at_memory',
+           'look_at_disk', 'look_at_encoders', 'look_at_cache', 'doctor']
 
 # %% ../nbs/23_your_images.ipynb #0f33ff47
 from collections.abc import Callable, Iterator
@@ -39,12 +39,13 @@ import warnings
 import typer
 from typer.core import TyperGroup
 
-# %% ../nbs/23_your_images.ipynb #1e663247
+# %% ../nbs/23_your_images.ipynb #071a3295
 if TYPE_CHECKING:
     from ganbook.api import ImageGAN
     from ganbook.datasets import Images
+    from ganbook.diagnosis import Evidence, Finding
     from ganbook.training import Run
-else: ImageGAN = Images = Run = Any # the names exist, so that annotations can be resolved
+else: ImageGAN = Images = Run = Evidence = Finding = Any # the names exist, so that annotations can be resolved
 
 # %% ../nbs/23_your_images.ipynb #6ba2574d
 def note(text:str, # a sentence on the way
@@ -140,7 +141,7 @@ def held(run:"Run", # a folder
     "The run, locked by the first process; the others neither lock nor write."
     return run if first() else nullcontext(run)
 
-# %% ../nbs/23_your_images.ipynb #9c8f07bd
+# %% ../nbs/23_your_images.ipynb #67d5e9d8
 MANUAL = """Train a GAN on your own pictures, generate new ones, and measure them honestly.
 
 \b
@@ -150,6 +151,7 @@ MANUAL = """Train a GAN on your own pictures, generate new ones, and measure the
   ganbook train photos/ --out runs/mine --minutes 10       your own
   ganbook generate runs/mine --n 64 --out new.png          new pictures
   ganbook evaluate runs/mine --data more_photos/           how good they are
+  ganbook diagnose runs/mine                               what ails it, and what helps
 
 DATA is a folder of pictures (sub-folders are classes with --labels), an .npy or .npz array
 (N,H,W), (N,H,W,C) or (N,C,H,W), or a set of the book: digits, rooms, glyphs, ...; ganbook
@@ -238,7 +240,7 @@ def hold_out(data:"Images",  # all pictures
     if one_group or fraction * len(data) < FEW: return data, None
     return split(data, fraction, seed)
 
-# %% ../nbs/23_your_images.ipynb #df1a33e1
+# %% ../nbs/23_your_images.ipynb #b3a25219
 @dataclass(frozen=True)
 class Plan:
     "What a run was asked for."
@@ -246,6 +248,7 @@ class Plan:
     hold_out:float            # share of the pictures kept for measuring
     minutes:float|None = None # the goal, if it is a time
     steps:int|None = None     # the goal, if it is a number of steps
+    stop:str = "goal"         # or "auto": before the goal, if nothing improves any more
 
 @dataclass
 class Job:
@@ -271,31 +274,41 @@ def resume_line(plan:Plan, # of the run
     folder = shlex.quote(str(run.folder))
     return f"ganbook train {shlex.quote(plan.source)} --out {folder} --resume"
 
-# %% ../nbs/23_your_images.ipynb #b44642fe
+# %% ../nbs/23_your_images.ipynb #bb0c5094
 def fit(job:Job, # its run entered
        )->None:
     "Train until the goal, log and save on the way; Ctrl-C leaves with 130 and the way to go on."
     from ganbook.training import interruptible
     gan, run, draw = job.gan, job.run, lambda path: sheet(job.gan, path)
+    through = gan.until_settled(job.test or job.train) if job.plan.stop == "auto" else None
     if first(): _describe(job)
     with interruptible() as asked:
         try:
-            for _ in gan.train(job.train, job.plan.steps, _left(job), run, asked, draw): pass
-        except FloatingPointError as error: raise _kept(error, run) from error
+            for _ in gan.train(job.train, job.plan.steps, _left(job), run, asked, draw,
+                               through=through): pass
+        except FloatingPointError as error:
+            if first(): _diagnosable(error, gan, run)
+            raise _kept(error, run) from error
         if first(): draw(run.folder / "samples.png")
     if asked.is_set():
         note(f"ganbook: stopped at step {gan.gan.step} and nothing is lost; "
              f"go on with: {resume_line(job.plan, run)}")
         raise typer.Exit(130)
+    if through and not _reached(job): note(f"settled at step {gan.gan.step}: stopped")
     if not first(): raise typer.Exit(0) # the first measures and reports
 
-# %% ../nbs/23_your_images.ipynb #af45c505
+# %% ../nbs/23_your_images.ipynb #cafb44a3
 def _describe(job:Job)->None:
     "Write the config, and the plan into it, before the first step."
     from ganbook.training import write_json
     job.gan.describe(job.run, job.train)
     config = json.loads(job.run.config.read_text(encoding="utf-8"))
     write_json(job.run.config, {**config, "plan": asdict(job.plan)})
+
+def _diagnosable(error:FloatingPointError, gan:"ImageGAN", run:"Run")->None:
+    "Leave word of how the run ended, for `diagnose`."
+    from ganbook.training import write_json
+    write_json(run.report, {"run": str(run.folder), "step": gan.gan.step, "stopped": str(error)})
 
 def _kept(error:FloatingPointError, run:"Run")->FloatingPointError:
     "The same error, with the checkpoint that is left, if there is one."
@@ -643,7 +656,7 @@ def quickstart(data:AnyData=None, minutes:Minutes=2, out:FreeRun=Path("runs/quic
         value, lines = conclude(job)
     result(value, "\n".join([*lines, "", *_next(run.folder, gan.config.classes)]), as_json)
 
-# %% ../nbs/23_your_images.ipynb #02d69b97
+# %% ../nbs/23_your_images.ipynb #01ef108a
 RunOut = Annotated[Path, typer.Option(help="Run folder.")]
 Size = Annotated[str|None, typer.Option(
     help="32, or HEIGHTxWIDTH; none: arrays keep theirs, folders get 32 or 64.")]
@@ -655,21 +668,25 @@ Labels = Annotated[bool, typer.Option("--labels", help="Learn the classes, too."
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run at --out.")]
 AnySeed = Annotated[int|None, typer.Option(help="Of everything random; none: 0.", min=0,
                                            max=2**32 - 1)]
+Stop = Annotated[str, typer.Option(
+    help="goal, or auto: earlier, when nothing improves any more; with auto alone: 60 minutes.")]
 HoldOut = Annotated[float, typer.Option(help="Share kept aside to measure with, 0 to 0.5.")]
 
-# %% ../nbs/23_your_images.ipynb #3663b0ca
+# %% ../nbs/23_your_images.ipynb #65bfea46
 @app.command(help="Train on DATA and leave a run folder behind.\n\n"
              "Example: ganbook train flowers/ --out runs/flowers --size 64 --labels --minutes 30")
 def train(data:Data, out:RunOut, size:Size=None, channels:Channels="auto", minutes:AnyMinutes=None,
           steps:Steps=None, preset:Preset=None, labels:Labels=False, resume:Resume=False,
           force:Force=False, device:Device="auto", seed:AnySeed=None, hold_out:HoldOut=.2,
-          as_json:Json=False)->None:
+          stop:Stop="goal", as_json:Json=False)->None:
     goal(minutes, steps)
+    if stop not in ("goal", "auto"): raise ValueError(f"--stop {stop}: want goal or auto")
+    if stop == "auto": alone("train --stop auto")
     if not 0 <= hold_out <= .5: raise ValueError(f"--hold-out {hold_out:g}: want 0 to 0.5")
     if resume and force: raise ValueError("--resume and --force were both given: want one of them")
     wish = dict(size=picture_size(size), channels=picture_channels(channels), preset=preset,
                 labels=labels or None, seed=seed)
-    plan = Plan(data, hold_out, minutes, steps)
+    plan = Plan(data, hold_out, minutes, steps, stop)
     value, lines = _go_on(out, plan, wish, device) if resume else \
                    _begin(out, plan, wish, device, force)
     folder = shlex.quote(str(out))
@@ -677,7 +694,7 @@ def train(data:Data, out:RunOut, size:Size=None, channels:Channels="auto", minut
             f"  ganbook train {shlex.quote(data)} --out {folder} --resume --minutes 10"]
     result(value, "\n".join([*lines, "", *more]), as_json)
 
-# %% ../nbs/23_your_images.ipynb #fb618384
+# %% ../nbs/23_your_images.ipynb #d98afb73
 def _begin(out:Path, plan:Plan, wish:dict[str, Any], device:str,
            force:bool)->tuple[dict[str, Any], list[str]]:
     "A new run."
@@ -685,7 +702,8 @@ def _begin(out:Path, plan:Plan, wish:dict[str, Any], device:str,
     from ganbook.api import PRESETS, create_gan
     from ganbook.datasets import load_data
     from ganbook.training import Run
-    if plan.minutes is None and plan.steps is None: plan = replace(plan, minutes=2.)
+    if plan.minutes is None and plan.steps is None:
+        plan = replace(plan, minutes=60. if plan.stop == "auto" else 2.)
     run, name, seed = Run(out, force=force), wish["preset"] or "quick", wish["seed"] or 0
     if name not in PRESETS: raise ValueError(f"--preset {name}: want one of {', '.join(PRESETS)}")
     if first() and run.config.exists() and not force:
@@ -724,7 +742,7 @@ def _go_on(out:Path, plan:Plan, wish:dict[str, Any], device:str)->tuple[dict[str
         fit(job)
         return conclude(job)
 
-# %% ../nbs/23_your_images.ipynb #d901e58e
+# %% ../nbs/23_your_images.ipynb #71c00dc2
 def _same(out:Path, gan:"ImageGAN", wish:dict[str, Any])->None:
     "Refuse options that contradict a run which is gone on with."
     from ganbook.api import PRESETS
@@ -739,7 +757,8 @@ def _same(out:Path, gan:"ImageGAN", wish:dict[str, Any])->None:
 
 def _goal_of(plan:Plan, old:Plan, past:float)->Plan:
     "What a resumed run is to reach: minutes asked for now come on top of the `past` ones."
-    plan = replace(plan, hold_out=old.hold_out)
+    plan = replace(plan, hold_out=old.hold_out,
+                   stop="auto" if "auto" in (plan.stop, old.stop) else "goal")
     if plan.steps is not None: return plan
     if plan.minutes is not None: return replace(plan, minutes=plan.minutes + past)
     return replace(plan, minutes=old.minutes, steps=old.steps)
@@ -877,6 +896,122 @@ def _unseen(gan:"ImageGAN", run:Path, found:"Images")->tuple["Images", "Images|N
         return part, test, "held-out"
     learn, exam = hold_out(found, .5, seed) if gan.config.classes else (found, None)
     return (learn, exam, "given") if exam else (found, found, "given") # too few to keep any aside
+
+# %% ../nbs/23_your_images.ipynb #58fb7195
+AnyReal = Annotated[str|None, typer.Option(
+    help="Real pictures to compare with; none: those of the run.")]
+Look = Annotated[int, typer.Option(help="How many pictures of each kind to look at.")]
+
+# %% ../nbs/23_your_images.ipynb #3f7c14f2
+@app.command(help="Name what ails a run, with evidence and cure.\n\n"
+                  "Example: ganbook diagnose runs/mine")
+def diagnose(run:Trained, data:AnyReal=None, n:Look=300, seed:Seed=0, device:Device="auto",
+             as_json:Json=False)->None:
+    if n < 64: raise ValueError(f"--n {n}: want at least 64 pictures to judge by")
+    if run.is_file(): raise ValueError(f"{run} is a generator alone: name its run folder")
+    from ganbook.diagnosis import distances, indicators, judge
+    seen, step = gathered(run, data, n, seed, device)
+    marks = indicators(seen)
+    found = judge(marks, distances(seen))
+    sheets = sorted(run.glob("samples/*.png"))
+    value = {"run": str(run), "step": step, "diagnosis": found[0].name,
+             "findings": [asdict(f) for f in found], "indicators": marks,
+             "look_at": str(sheets[-1]) if sheets else None}
+    lines = [f"Step {step}. Diagnosis: {found[0].name}.", *_explained(found)]
+    if sheets: lines.append(f"Look at {sheets[-1]}.")
+    result(value, "\n".join(lines), as_json)
+
+# %% ../nbs/23_your_images.ipynb #5f6d4325
+def _explained(found:"list[Finding]")->list[str]:
+    "A few lines for each finding: how sure, by which numbers, what helps."
+    from ganbook.diagnosis import MEANING
+    lines = []
+    for f in found:
+        lines.append(f"{f.name}, confidence {100 * f.confidence:.0f} %")
+        lines += [f"  {k} {v:.3g}: {MEANING.get(k, 'of the distance lately')}"
+                  for k, v in f.evidence.items()]
+        lines.append(f"  {f.cure} Chapter {f.chapter}.")
+    return lines
+
+# %% ../nbs/23_your_images.ipynb #c0cd3b7a
+def gathered(run:Path,      # a run folder
+             data:str|None, # pictures to compare with; None: the run's own
+             n:int,         # pictures of each kind
+             seed:int,      # of the noise
+             device:str,
+            )->tuple["Evidence", int]: # evidence, step
+    "All that a run folder and its pictures tell."
+    from ganbook.diagnosis import Evidence
+    from ganbook.training import Run, checkpoints, read_log
+    folder, stopped = Run(run), ""
+    if folder.report.exists():
+        stopped = json.loads(folder.report.read_text(encoding="utf-8")).get("stopped", "")
+    log = read_log(folder.log)
+    if stopped and not checkpoints(folder.checkpoints):
+        return Evidence(log=log, stopped=stopped), int(log[-1]["step"]) if log else 0
+    gan = trained(run, device, "diagnose")
+    real, test = _known(gan, folder, data)
+    return _looked_at(gan, folder, real, test, n, seed, log, stopped), gan.gan.step
+
+# %% ../nbs/23_your_images.ipynb #a3ad0f69
+def _known(gan:"ImageGAN", run:"Run", data:str|None)->tuple["Images|None", "Images|None"]:
+    "(pictures that were trained on, others of the kind), as far as the run tells or --data gives."
+    from ganbook.training import fingerprint
+    plan = read_plan(run)
+    if plan is None and data is None:
+        raise ValueError(f"{run.folder} was made from Python and does not say from which pictures: "
+                         "name them with --data")
+    found = told(gan.data(data or plan.source)) # type: ignore[union-attr]
+    part, test = hold_out(found, plan.hold_out if plan else 0., gan.config.seed)
+    seen = json.loads(run.config.read_text(encoding="utf-8")).get("data")
+    return (part, test) if fingerprint(part.images) == seen else (None, found)
+
+# %% ../nbs/23_your_images.ipynb #bfa82d06
+def _looked_at(gan:"ImageGAN", run:"Run", real:"Images|None", test:"Images|None", n:int, seed:int,
+               log:list[dict[str, Any]], stopped:str)->"Evidence":
+    "Pictures from the average and from the generator of now, sheets, scores."
+    from ganbook.api import draw_noise, in_parts
+    from ganbook.diagnosis import Evidence, cut
+    from ganbook.games import GAMES, seeded
+    from ganbook.images import read_image
+    one, other = (_some(x, n) if x else None for x in (real, test))
+    like = other or one
+    mix = like.labels if like and gan.config.classes else None
+    with seeded(seed): noise = draw_noise(gan.config, n, mix)
+    def made(model:Any, count:int, at_once:int)->Any:
+        return in_parts(model, *(x[:count] for x in noise), device=gan.gan.engine.device,
+                        size=at_once)
+    size, channels = gan.config.size, gan.config.channels
+    sheets = [cut(read_image(p, channels), size) for p in sorted(run.samples.glob("*.png"))]
+    return Evidence(made(gan.generator(), n, 64), log, one.images if one else None,
+                    other.images if other else None, made(_of_now(gan), n, 64),
+                    made(gan.generator(), 32, 1), tuple(sheets[-12:]), lambda x: _score(gan, x),
+                    GAMES[gan.config.recipe.game],
+                    gan.gan.engine.unwrap_model(gan.gan.G), stopped)
+
+def _some(data:"Images", n:int)->"Images":
+    "At most so many pictures, from all over the set."
+    import torch
+    return data.take(torch.linspace(0, len(data) - 1, min(n, len(data))).long())
+
+def _of_now(gan:"ImageGAN")->Any: # a generator in evaluation mode
+    "The generator as it stands, not averaged, with statistics of its own."
+    from ganbook.api import draw_noise
+    from ganbook.games import seeded
+    from ganbook.training import refresh_norm
+    import copy
+    place = gan.gan.engine
+    with seeded(gan.config.seed): drawn = [draw_noise(gan.config, 64) for _ in range(20)]
+    inputs = (tuple(x.to(place.device) for x in part) for part in drawn)
+    return refresh_norm(copy.deepcopy(place.unwrap_model(gan.gan.G)), inputs)
+
+def _score(gan:"ImageGAN", images:Any)->Any: # (n, 1)
+    "D's score; with classes, that of the class which suits a picture best."
+    import torch
+    classes = len(gan.config.classes)
+    if not classes: return gan.scores(images)
+    each = [gan.scores(images, torch.full((len(images),), k)) for k in range(classes)]
+    return torch.stack(each).amax(0)
 
 # %% ../nbs/23_your_images.ipynb #6bc7492f
 SetName = Annotated[str|None, typer.Argument(help="One of them; some take options after a colon.")]

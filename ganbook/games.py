@@ -271,7 +271,7 @@ def draw_plane(ax:Any,            # a matplotlib axes
         if x is not None: ax.scatter(*x.detach().cpu().T, s=3, color=COLOURS[name], label=name)
     ax.set(xlim=(-span, span), ylim=(-span, span), xticks=[], yticks=[], aspect="equal")
 
-# %% ../nbs/05_games.ipynb #fe2496ae
+# %% ../nbs/05_games.ipynb #b1ec31f1
 @dataclass(frozen=True)
 class Record:
     "What happened in one round, as plain numbers (means over the batch, and over all processes)."
@@ -283,6 +283,7 @@ class Record:
     fake_score:float # mean score of fakes, before D's step
     term:float=0.    # G's extra term
     real_sign:float=0. # mean sign of the real scores: 1 where D knows them all for real
+    distance:float|None=None # of generated pictures from real ones, where a stage measured it
 
 def deal(gan:GAN, # for its latent and its engine
          batches:Iterable[tuple[Tensor, ...]], # of (real, *conditions), each process its own share

@@ -329,12 +329,13 @@ def smooth(values:list[float], # in order
     starts = [max(0, i - window) for i in range(1, len(sums))]
     return [(sums[i] - sums[a]) / (i - a) for i, a in enumerate(starts, 1)]
 
-# %% ../nbs/07_training.ipynb #8fd29838
+# %% ../nbs/07_training.ipynb #3c1daa5b
 def progress(records:Iterable[Record], # of a game in play
              batch_size:int,           # real images a step, for images/s
              steps:int|None=None,      # the goal, if it is a number of steps
              minutes:float|None=None,  # the goal, if it is a time
              show:bool=True,           # False: pass on and show nothing
+             said:Callable[[], str]=str, # a warning to show behind the numbers; empty: none
             )->Iterator[Record]:
     "Pass the records on, and show a bar with losses, images a second and the time that is left."
     if not show:
@@ -356,7 +357,8 @@ def progress(records:Iterable[Record], # of a game in play
                 bar.n = min(now, bar.total) if timed else record.step
                 speed = done * batch_size / max(now, 1e-9)
                 bar.set_postfix_str(f"step {record.step}, D {record.d_loss:.3f}, "
-                                    f"G {record.g_loss:.3f}, {speed:.0f} images/s", refresh=True)
+                                    f"G {record.g_loss:.3f}, {speed:.0f} images/s"
+                                    + (f"; {said()}" if said() else ""), refresh=True)
             yield record
         if timed: bar.n = bar.total
 
