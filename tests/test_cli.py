@@ -377,7 +377,7 @@ def test_the_bar_counts_every_real_picture(monkeypatch):
     seen = []
     monkeypatch.setattr(api, "progress", lambda records, *bar: seen.append(bar) or records)
     api.create_gan(8, recipe=api.PRESETS["wasserstein"]).fit("digits", steps=1)
-    assert seen == [(5 * 32, 1, None, True)]
+    assert [bar[:4] for bar in seen] == [(5 * 32, 1, None, True)]
 
 
 def test_a_loaded_run_knows_its_history(tmp_path):
