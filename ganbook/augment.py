@@ -103,7 +103,7 @@ def cutout(x:Tensor,
     window = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
     return x.masked_fill(window.to(x.device), 0.)
 
-# %% ../nbs/09_augment.ipynb #a59f5b51
+# %% ../nbs/09_augment.ipynb #638026ed
 class Augment(Module):
     "What D looks through: every operation, on every picture, with probability p."
     p:Tensor
@@ -111,7 +111,7 @@ class Augment(Module):
     def __init__(self,
                  ops:Sequence[Op],        # applied in this order
                  p:float=.4,              # how often each is applied, 0 to 1
-                 target:float|None=None,  # `adaptive` steers p to this mean real sign; None: p stays
+                 target:float|None=None,  # mean real sign that `adaptive` steers to; None: p stays
                 ):
         super().__init__()
         if not 0 <= p <= 1: raise ValueError(f"p {p}: want a probability, 0 to 1")
@@ -139,9 +139,9 @@ def transition(see:Op,        # an operation, or a whole `Augment`
     pairs = index.view(len(world), draws)
     return torch.stack([p.bincount(minlength=len(world)) / draws for p in pairs], 1)
 
-# %% ../nbs/09_augment.ipynb #1c778492
+# %% ../nbs/09_augment.ipynb #3fa01437
 def faintest(matrix:Tensor, # (k, k) as `transition` gives it
-            )->tuple[float, Tensor]: # what is left of the difference, 1: all of it; (k,) its direction
+            )->tuple[float, Tensor]: # what is left of it, 1: all; (k,) the direction
     "The difference between two distributions that suffers most, and how much of it can be seen."
     _, values, directions = torch.linalg.svd(matrix)
     return values[-1].item(), directions[-1]
@@ -160,13 +160,13 @@ def spectrum(weights:Tensor, # chances of the moves 0, 1, 2, ... around a circle
     "What a cyclic move does to each frequency: 1 - p + p times the characteristic function."
     return 1 - p + p * torch.fft.fftn(weights)
 
-# %% ../nbs/09_augment.ipynb #cbb92347
+# %% ../nbs/09_augment.ipynb #2ebaeb89
 def adaptive(records:Iterable[Record], # of a game in play
-             lens:Callable[[Tensor], Tensor], # its `prepare`; only an `Augment` with target is changed
+             lens:Callable[[Tensor], Tensor], # its `prepare`; changed if an `Augment` with target
              rounds:int=1000,          # that p takes from 0 to 1 if it goes one way
              most:float=.8,            # p goes no further
             )->Iterator[Record]:
-    "Pass the records on; look through more while D knows too many real pictures, else through less."
+    "Pass the records on; look through more while D knows too many real pictures, else less."
     if not isinstance(lens, Augment) or lens.target is None:
         yield from records
         return

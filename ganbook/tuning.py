@@ -208,7 +208,7 @@ def _told(study:Any, trial:Any, distance:float, pruned:bool)->None:
     if pruned: study.tell(trial, state=TrialState.PRUNED)
     else: study.tell(trial, distance if math.isfinite(distance) else math.inf)
 
-# %% ../nbs/11_tuning.ipynb #259e4fda
+# %% ../nbs/11_tuning.ipynb #25133298
 def draw_study(study:Any, # with some trials played to the end
               )->Any:     # a matplotlib figure
     "Each trial and the best so far; and which knob the differences come from."
@@ -221,8 +221,8 @@ def draw_study(study:Any, # with some trials played to the end
     values = [t.value for t in ended]
     left.plot([t.number for t in ended], values, "o", color="grey", ms=4, label="played to the end")
     pruned = study.get_trials(states=(TrialState.PRUNED,))
-    left.plot([t.number for t in pruned], [list(t.intermediate_values.values())[-1] for t in pruned],
-              "x", color="tab:red", ms=4, label="left early")
+    ends = [list(t.intermediate_values.values())[-1] for t in pruned]
+    left.plot([t.number for t in pruned], ends, "x", color="tab:red", ms=4, label="left early")
     left.step([t.number for t in ended], [min(values[:i + 1]) for i in range(len(values))],
               where="post", color="black", label="best so far")
     left.set(xlabel="trial", ylabel="distance", yscale="log")
