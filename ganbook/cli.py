@@ -39,13 +39,14 @@ import warnings
 import typer
 from typer.core import TyperGroup
 
-# %% ../nbs/23_your_images.ipynb #071a3295
+# %% ../nbs/23_your_images.ipynb #ba71a184
 if TYPE_CHECKING:
     from ganbook.api import ImageGAN
     from ganbook.datasets import Images
     from ganbook.diagnosis import Evidence, Finding
     from ganbook.training import Run
-else: ImageGAN = Images = Run = Evidence = Finding = Any # the names exist, so that annotations can be resolved
+else: # the names exist, so that annotations can be resolved
+    ImageGAN = Images = Run = Evidence = Finding = Any
 
 # %% ../nbs/23_your_images.ipynb #6ba2574d
 def note(text:str, # a sentence on the way

@@ -57,14 +57,15 @@ class Setup:
     evaluating:bool = True           # is G in evaluation mode when it is sampled from?
     seed:int = 0                     # of everything random
 
-# %% ../nbs/10_diagnosis.ipynb #07cac3f4
+# %% ../nbs/10_diagnosis.ipynb #d0da98b1
 def players(setup:Setup, # for data, networks and optimisers
            )->GAN:       # at step 0
     "Two fresh networks for a setup."
     channels, *size = setup.train.shape[1:]
     with seeded(setup.seed):
         G = setup.generator(tuple(size), channels, setup.latent_dim, setup.width, block=setup.up)
-        D = Discriminator((size[0], size[1]), channels, setup.width, block=ConvDown, spectral=setup.spectral)
+        D = Discriminator((size[0], size[1]), channels, setup.width, block=ConvDown,
+                          spectral=setup.spectral)
     opt_g, opt_d = (torch.optim.Adam(net.parameters(), rate, setup.betas, fused=True)
                     for net, rate in zip((G, D), setup.rates, strict=True))
     return GAN(G, D, opt_g, opt_d, Normal(setup.latent_dim), setup.game, setup.penalties,
@@ -130,11 +131,11 @@ def constant(pictures:Tensor, # (n, c, h, w)
     "Places that hold the same value in every picture."
     return pictures.amax(0) - pictures.amin(0) < 1e-3
 
-# %% ../nbs/10_diagnosis.ipynb #8e3cda15
+# %% ../nbs/10_diagnosis.ipynb #85a9e682
 def channel_order(real:Tensor, # (n, c, h, w)
                   fake:Tensor, # (m, c, h, w)
-                 )->float:     # -1: colours as they should be; 1: red and blue exchanged; nan: who knows
-    "Are the colours of the fakes nearer to those of the data, or to the data with R and B exchanged?"
+                 )->float:     # -1: colours as they should be; 1: exchanged; nan: who knows
+    "Are the fakes' colours nearer to the data's, or to these with red and blue exchanged?"
     if real.shape[1] != 3: return math.nan
     own, turned, seen = (colours(x.clamp(-1, 1)).mean(0) for x in (real, swap_channels(real), fake))
     apart = (own - turned).abs().sum().item()
@@ -291,10 +292,10 @@ def staleness(against:Ruler,   # of real pictures
     "How much farther from real the generator in use is than the one of now."
     return against.distance(fake) / max(against.distance(current), .01)
 
-# %% ../nbs/10_diagnosis.ipynb #47b8d155
+# %% ../nbs/10_diagnosis.ipynb #a624204c
 def hold(log:Sequence[dict[str, Any]], # records
          game:Game,                    # whose D loss is looked at
-        )->float:                      # 1: D cannot tell; 0: D has won; nan: its loss has no such marks
+        )->float:                      # 1: D cannot tell; 0: D has won; nan: no such marks
     "D's loss over the last quarter, as a share of what answering nothing would cost it."
     nothing = game.d_loss(torch.zeros(1, 1), torch.zeros(1, 1)).item()
     if not log or not nothing: return math.nan
@@ -390,7 +391,7 @@ def overlap(generator:Module)->float: # 1: even; 2: some pixels get twice as man
             worst = max(worst, -(-kernel // stride) / max(kernel // stride, .5))
     return worst
 
-# %% ../nbs/10_diagnosis.ipynb #7757adb9
+# %% ../nbs/10_diagnosis.ipynb #916c4acf
 def indicators(e:Evidence)->dict[str, float]: # nan where the evidence does not reach
     "All numbers that the diagnosis rests on."
     out = dict.fromkeys(MEANING, math.nan)
@@ -416,7 +417,8 @@ def _pictured(e:Evidence, like:Tensor, fake:Tensor)->dict[str, float]:
            "lattice": lattice(fake) - lattice(like),
            "restless": restlessness(against, [look(x) for x in e.sheets[-4:]])}
     if e.current is not None: out["stale"] = staleness(against, made, look(e.current))
-    if e.real is not None and e.test is not None: out["copying"] = closeness(look(e.real), real, made)
+    if e.real is not None and e.test is not None:
+        out["copying"] = closeness(look(e.real), real, made)
     return out
 
 # %% ../nbs/10_diagnosis.ipynb #1ecfb6a2
