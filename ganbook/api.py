@@ -7,7 +7,7 @@ __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Draw', 'Stage', 'Recipe', 'Config'
            'draw_noise', 'in_parts', 'Sampler', 'fitting', 'feed', 'Player', 'Housed', 'Trainer', 'Judge', 'Report',
            'Measured', 'ImageGAN', 'create_gan', 'load']
 
-# %% ../nbs/22_in_one_call.ipynb #c3cb0728
+# %% ../nbs/22_in_one_call.ipynb #db4083cd
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from .diagnosis import Watch, look, measured, ruler, until_settled
 from .features import Encoder, extract, load_encoder
 from .games import GAMES, GAN, Penalty, Record, one_centred, play, r1, r2, seeded
 from .images import write_image
-from .metrics import Distance, discriminator_accuracy, frechet
+from .metrics import Distance, Neighbourhoods, discriminator_accuracy, frechet, neighbourhoods
 from .networks import (ConvDown, ConvUp, Discriminator, Generator, Normal, ResidualDown,
                               ResidualUp, as_size, levels)
 from .training import (Run, accelerated, agreed, averaged, averaging, checkpoints,
@@ -358,22 +358,25 @@ class Judge(Trainer):
         given = as_labels(self.config.classes, len(fake), labels)
         return self.scores(real.images, real.labels), self.scores(fake, *given)
 
-# %% ../nbs/22_in_one_call.ipynb #2948a4b7
+# %% ../nbs/22_in_one_call.ipynb #a479f1ff
 @dataclass(frozen=True)
 class Report:
     "What `evaluate` measured."
     distance:Distance             # Fréchet distance, with interval and floor
     discriminator_accuracy:float  # of D on real and generated pictures; 0.5: cannot tell
     step:int                      # of the model
-    encoder:str = ""              # the note of the encoder that the distance rests on
+    encoder:str = ""              # the note of the encoder that the numbers rest on
+    neighbours:Neighbourhoods|None = None # precision, recall, ...; None below 40 pictures
 
     def __str__(self)->str:
-        return (f"Frechet distance {self.distance}\n  {self.encoder}\ndiscriminator accuracy "
-                f"{self.discriminator_accuracy:.2f} (0.5: it cannot tell them apart)")
+        near = f"{self.neighbours}\n" if self.neighbours else ""
+        return (f"Frechet distance {self.distance}\n{near}  {self.encoder}\n"
+                f"discriminator accuracy {self.discriminator_accuracy:.2f} "
+                "(0.5: it cannot tell them apart)")
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #3c4e9432
+# %% ../nbs/22_in_one_call.ipynb #6b41463d
 class Measured(Judge):
     "A judge whose pictures can be measured."
     def data(self, source:Any)->Images: # of this model's size and channels
@@ -385,15 +388,16 @@ class Measured(Judge):
                  n:int|None=None,  # how many to generate; None: as many as the real ones
                  seed:int=0,       # of noise and of the floor's halves
                  encoder:Encoder|None=None, # one of your own; None: the book's, for comparison
-                )->Report:         # prints as three lines
-        "Measure the generated pictures against real ones, with interval and floor."
+                )->Report:         # prints as a few lines
+        "Measure the generated pictures against real ones, with intervals and floors."
         data = self.data(source)
         mix = data.labels if self.config.classes else None # classes as often as the real ones
         fake = self.generate(len(data) if n is None else n, seed, mix)
         encoder = encoder or load_encoder(self.config.channels)
-        distance = frechet(extract(data.images, encoder), extract(fake, encoder), seed=seed)
+        seen, made = extract(data.images, encoder), extract(fake, encoder)
+        near = neighbourhoods(seen, made, seed=seed) if min(len(seen), len(made)) >= 40 else None
         accuracy = discriminator_accuracy(*self.judge(data, fake, mix))
-        return Report(distance, accuracy, self.gan.step, encoder.note)
+        return Report(frechet(seen, made, seed=seed), accuracy, self.gan.step, encoder.note, near)
 
 # %% ../nbs/22_in_one_call.ipynb #133ba278
 class ImageGAN(Measured):

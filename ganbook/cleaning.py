@@ -185,7 +185,7 @@ def border_of(grey:NDArray[Any],                   # (h, w), 0 to 255
         if end: found[axis], found[axis + 2] = start / len(lines), end / len(lines)
     return found[0], found[1], found[2], found[3]
 
-# %% ../nbs/02_cleaning.ipynb #0195fb93
+# %% ../nbs/02_cleaning.ipynb #8c23099a
 @dataclass(frozen=True)
 class Rules:
     "What counts as what, and what becomes of it."
@@ -209,6 +209,8 @@ class Rules:
         if not (-1 <= self.near <= 32 and self.tiny >= 0 and self.aspect >= 1):
             raise ValueError(f"near {self.near}, tiny {self.tiny}, aspect {self.aspect} met where "
                              "-1 to 32, 0 or more, and 1 or more are wanted")
+        if isinstance(self.window, tuple) and not self.window[0] < self.window[1]:
+            raise ValueError(f"window {self.window}: its first number must be the smaller one")
         lost = {*self.keep} & {"unreadable", "truncated"}
         if lost: raise ValueError(f"{lost.pop()} files cannot be kept: they have no whole picture")
 

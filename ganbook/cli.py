@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 'Minutes', 'AnyData', 'FreeRun', 'Data',
-           'ReportFile', 'Against', 'Target', 'Keep', 'Drop', 'Near', 'CleanOut', 'Fit', 'Trim', 'Bits', 'Channels',
-           'Redo', 'RunOut', 'Size', 'AnyMinutes', 'Steps', 'Preset', 'Labels', 'Resume', 'AnySeed', 'Stop', 'HoldOut',
-           'Trained', 'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount', 'Whose',
-           'AnyReal', 'Look', 'SetName', 'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result', 'first',
-           'plain', 'sentence', 'Commands', 'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told',
+           'ReportFile', 'Against', 'Target', 'Keep', 'Drop', 'Near', 'Window', 'CleanOut', 'Fit', 'Trim', 'Bits',
+           'Channels', 'Redo', 'RunOut', 'Size', 'AnyMinutes', 'Steps', 'Preset', 'Labels', 'Resume', 'AnySeed', 'Stop',
+           'HoldOut', 'Trained', 'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount',
+           'Whose', 'AnyReal', 'Look', 'SetName', 'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result',
+           'first', 'plain', 'sentence', 'Commands', 'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told',
            'enough', 'hold_out', 'Plan', 'Job', 'read_plan', 'resume_line', 'fit', 'spent', 'sheet', 'measure',
            'read_classes', 'numbers', 'conclude', 'affordable', 'free_memory', 'one_thread', 'cost', 'check', 'prepare',
            'free_run', 'quickstart', 'train', 'generate', 'trained', 'evaluate', 'diagnose', 'gathered', 'datasets',
@@ -364,7 +364,7 @@ def _whole(place:Path)->Iterator[Path]:
         os.replace(part, place)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/23_your_images.ipynb #4e561897
+# %% ../nbs/23_your_images.ipynb #16650419
 def measure(gan:"ImageGAN",     # trained
             real:"Images",      # to compare with
             against:str,        # what these are: "held-out", "training" or "given"
@@ -381,12 +381,20 @@ def measure(gan:"ImageGAN",     # trained
     lines = [f"Measured against {len(real)} {against} pictures:",
              f"  Frechet distance {report.distance}",
              "    from the generated pictures to the real ones; a perfect generator gets real "
-             "against real", f"    {report.encoder}",
+             "against real", f"    {report.encoder}", *_quality(report.neighbours),
              f"  discriminator accuracy {report.discriminator_accuracy:.2f}",
              "    how often the opponent still tells real from generated; 0.5: it cannot"]
     if against == "training":
         lines.append("  These are the pictures it was trained on: copying would look good here.")
     return {"measured": True, "against": against, "n_real": len(real), **report.to_dict()}, lines
+
+def _quality(seen:Any)->list[str]: # `Neighbourhoods` or None
+    "Precision and recall, for people."
+    if seen is None: return []
+    return [f"  precision {seen.precision}",
+            "    share of the generated pictures that lie among real ones",
+            f"  recall {seen.recall}",
+            "    share of the real pictures that lie among generated ones: what is not forgotten"]
 
 # %% ../nbs/23_your_images.ipynb #e0457e79
 def read_classes(gan:"ImageGAN", # with classes
@@ -504,7 +512,7 @@ def _duration(seconds:float)->str:
     unit, size = next((u for u in units if seconds >= u[1]), units[-1])
     return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
 
-# %% ../nbs/23_your_images.ipynb #e934d0af
+# %% ../nbs/23_your_images.ipynb #4542bc3b
 Data = Annotated[str, typer.Argument(help="Folder, .npy, .npz or set.")]
 ReportFile = Annotated[Path|None, typer.Option(help="Write a page with thumbnails, report.html.")]
 Against = Annotated[Path|None, typer.Option(help="Another folder that must share no picture.")]
@@ -515,12 +523,23 @@ Drop = Annotated[list[str]|None, typer.Option(
     help="File, or kind such as border, aspect, alike, to leave out; again for more.")]
 Near = Annotated[int, typer.Option(
     help="Bits of 64 in which near copies may differ; 0: exact hash, -1: do not look.")]
+Window = Annotated[str, typer.Option(metavar="LOW,HIGH|all",
+    help="Of scans and 16-bit pictures, in their units; empty: as the file says.")]
 
-# %% ../nbs/23_your_images.ipynb #17d24d0e
-def _rules(keep:list[str]|None, drop:list[str]|None, near:int, **more:Any)->Any:
+# %% ../nbs/23_your_images.ipynb #69413a17
+def _rules(keep:list[str]|None, drop:list[str]|None, near:int, window:str, **more:Any)->Any:
     "The rules of an audit, from options."
     from ganbook.cleaning import Rules
-    return Rules(near=near, keep=tuple(keep or ()), drop=tuple(drop or ()), **more)
+    return Rules(near=near, keep=tuple(keep or ()), drop=tuple(drop or ()),
+                 window=_limits(window), **more)
+
+def _limits(window:str)->tuple[float, float]|str|None:
+    "A window from text: two numbers, all, or nothing."
+    if window in ("", "all"): return window or None
+    try: low, high = (float(part) for part in window.split(","))
+    except ValueError:
+        raise ValueError(f"window {window!r}: want two numbers such as -160,240, or all") from None
+    return low, high
 
 def _pixels(source:str)->Any: # a path, or an array (n, h, w, c)
     "What to look at: the pictures of a set as an array, all else as it is."
@@ -555,16 +574,17 @@ def _write_page(place:Path, page:str)->None:
     _may_report(place)
     with _whole(place) as part: part.write_text(page, encoding="utf-8")
 
-# %% ../nbs/23_your_images.ipynb #b3537823
+# %% ../nbs/23_your_images.ipynb #6401b536
 @app.command(help="Audit pictures: broken, duplicate, blank, tiny, odd. Nothing is changed.\n\n"
                   "Example: ganbook check photos/ --report report.html")
 def check(data:Data, report:ReportFile=None, size:Target="64", against:Against=None,
-          keep:Keep=None, drop:Drop=None, near:Near=8, as_json:Json=False)->None:
+          keep:Keep=None, drop:Drop=None, near:Near=8, window:Window="",
+          as_json:Json=False)->None:
     alone("check")
     one_thread()
     from ganbook.cleaning import audit
     _may_report(report)
-    wanted, rules = picture_size(size) or (64, 64), _rules(keep, drop, near)
+    wanted, rules = picture_size(size) or (64, 64), _rules(keep, drop, near, window)
     with _counted("checking") as tell:
         found = audit(_pixels(data), wanted, rules, against, cost, progress=tell)
     if report: _write_page(report, found.html())
@@ -581,19 +601,19 @@ Bits = Annotated[int, typer.Option(help="8 or 16 bits a channel in the PNG files
 Channels = Annotated[str, typer.Option(help="auto, 1, 3 or 4.")]
 Redo = Annotated[bool, typer.Option("--redo", help="Make all anew, with other settings.")]
 
-# %% ../nbs/23_your_images.ipynb #44da862c
+# %% ../nbs/23_your_images.ipynb #8f72c87a
 @app.command(help="Write a cleaned, resized copy of a set, with a manifest.\n\n"
                   "Example: ganbook prepare photos/ --out clean --size 64")
 def prepare(data:Data, out:CleanOut, size:Target="64", channels:Channels="auto",
             report:ReportFile=None, against:Against=None, keep:Keep=None, drop:Drop=None,
-            near:Near=8, fit:Fit="crop", trim:Trim=False, bits:Bits=8, redo:Redo=False,
-            as_json:Json=False)->None:
+            near:Near=8, window:Window="", fit:Fit="crop", trim:Trim=False, bits:Bits=8,
+            redo:Redo=False, as_json:Json=False)->None:
     alone("prepare")
     one_thread()
     from ganbook import cleaning
     _may_report(report)
     wanted = picture_size(size) or (64, 64)
-    rules = _rules(keep, drop, near, fit=fit, trim=trim, bits=bits)
+    rules = _rules(keep, drop, near, window, fit=fit, trim=trim, bits=bits)
     with _counted("preparing") as tell:
         made = cleaning.prepare(_pixels(data), out, wanted, picture_channels(channels), rules,
                                 against, progress=tell, redo=redo)

@@ -331,6 +331,25 @@ def test_check_reports_and_changes_nothing(album, tmp_path, capsys):
     assert "ganbook prepare" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("window", ["1;2", "40,x", "7,7"])
+def test_a_window_that_is_none_is_refused(album, window, capsys):
+    assert here("check", album, "--window", window) == 2
+    assert "window" in capsys.readouterr().err
+
+
+def test_a_window_changes_what_is_written_of_a_scan(tmp_path):
+    from pydicom import examples
+
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "a.dcm").write_bytes(Path(examples.get_path("ct")).read_bytes())
+    for name, window in (("wide", "-1000,3000"), ("soft", "-160,240")):
+        assert (
+            here("prepare", tmp_path / "scans", "--out", tmp_path / name, "--window", window) == 0
+        )
+    wide, soft = (np.asarray(Image.open(tmp_path / name / "a.png")) for name in ("wide", "soft"))
+    assert soft.std() > 1.5 * wide.std()
+
+
 def test_prepare_writes_what_train_reads_and_is_done_the_second_time(album, tmp_path, capsys):
     words = ("prepare", album, "--out", tmp_path / "clean", "--size", 16)
     assert here(*words, "--json") == 0

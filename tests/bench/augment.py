@@ -27,6 +27,7 @@ from ganbook.training import write_json  # noqa: E402
 
 RECORD = Path(__file__).resolve().parents[2] / "data" / "records" / "augment.json"
 MARKS = (250, 500, 1000, 1500, 2000, 2500, 3000)
+LONGER = (4500, 6000, 8000)  # for the tenth of the digits: is there an end to what it gains?
 PAIR = ("none", "light")
 JOBS = [(144, seed, name) for seed in range(5) for name in PAIR]
 JOBS += [(n, seed, name) for seed in range(3) for n in (100, 1000) for name in PAIR]
@@ -40,14 +41,20 @@ def few(train, n, seed):
     return train.take(torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n])
 
 
+def marks_of(n):
+    "The steps at which a run with n pictures is measured."
+    return MARKS + LONGER if n == 144 else MARKS
+
+
 def run(train, test, n, seed, name):
     "One training; its distances, and how D scores pictures that it saw and others."
     base = frechet_distance(extract(train.images), extract(test.images))
     data, start = few(train, n, seed), time.process_time()
     gan = create_gan(8, 1, seed=seed, recipe=Recipe(augment=name), device="cpu")
     found, strengths = {}, {}
-    for record in gan.records(data, steps=MARKS[-1]):
-        if record.step in MARKS:
+    marks = marks_of(n)
+    for record in gan.records(data, steps=marks[-1]):
+        if record.step in marks:
             fake = gan.generate(len(train), seed=seed)
             found[record.step] = frechet_distance(extract(fake), extract(test.images)) - base
             strengths[record.step] = float(getattr(gan.gan.prepare, "p", 0))
@@ -62,6 +69,20 @@ def run(train, test, n, seed, name):
         sign_unseen=round(unseen, 3),
         seconds=round(time.process_time() - start, 1),
     )
+
+
+def recorded():
+    "What was measured so far."
+    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {"runs": []}
+
+
+def key(r):
+    return r["n"], r["seed"], r["augment"]
+
+
+def done(record):
+    "The runs that were played to their last mark."
+    return {key(r) for r in record["runs"] if str(marks_of(r["n"])[-1]) in r["distance"]}
 
 
 def summary(runs):
@@ -98,27 +119,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="print what is recorded")
     parser.add_argument("--jobs", type=int, default=len(JOBS), help="play the first so many only")
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5), help="only these")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    record = {"runs": []}
-    if RECORD.exists():
-        record = json.loads(RECORD.read_text(encoding="utf-8"))
     train, test = split(load_set("digits"), 0.2, seed=0)
     for n, seed, name in [] if args.print else JOBS[: args.jobs]:
-        done = {(r["n"], r["seed"], r["augment"]) for r in record["runs"]}
-        if (n, seed, name) in done:
+        if seed not in args.seeds or (n, seed, name) in done(recorded()):
             continue
+        made = run(train, test, n, seed, name)
+        record = recorded()  # another process may have written meanwhile
+        record["runs"] = [r for r in record["runs"] if key(r) != (n, seed, name)]
         record["command"] = "python tests/bench/augment.py"
         record["machine"] = "one thread of a shared virtual CPU"
         record["versions"] = {k: version(k) for k in ("torch", "scikit-learn", "numpy")}
         record["reference"] = "359 held-out digits; as many generated as there are others, 1438"
-        made = run(train, test, n, seed, name)
         record["runs"].append(made)
         record["runs"].sort(key=lambda r: (r["n"], r["augment"], r["seed"]))
         RECORD.parent.mkdir(exist_ok=True)
         write_json(RECORD, record)
         print(n, seed, name, list(made["distance"].values()), flush=True)
-    summary(record["runs"])
+    summary(recorded()["runs"])
 
 
 if __name__ == "__main__":
