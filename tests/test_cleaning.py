@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from html.parser import HTMLParser
 
@@ -456,6 +457,7 @@ def test_two_at_once_are_refused(tmp_path):
 
 PROGRAM = """
 import sys
+import threading
 from ganbook.cleaning import prepare
 def tell(done, total): print(done, flush=True)
 prepare(sys.argv[1], sys.argv[2], 256, progress=tell, workers=2)
@@ -798,3 +800,29 @@ def test_a_window_and_colour_of_scans(tmp_path):
     shutil.copy(colour, tmp_path / "in" / "colour.dcm")
     prepare(tmp_path / "in", tmp_path / "both")
     assert read_image(tmp_path / "both" / "colour.png").shape[0] == 3
+
+
+def test_audits_in_threads_leave_standard_error_as_it_was(tmp_path, capfd):
+    for i, data in enumerate(scrambled(12)):
+        (tmp_path / f"{i}.jpg").write_bytes(data)
+    threads = [threading.Thread(target=audit, args=(tmp_path,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"still here\n")
+    assert "still here" in capfd.readouterr().err
+
+
+def test_what_others_say_meanwhile_is_passed_on(capfd):
+    with cleaning._overheard() as said:
+        os.write(2, b"a bar, half way\nCorrupt JPEG data: bad Huffman code\n")
+    assert said == ["Corrupt JPEG data: bad Huffman code\n"]
+    assert capfd.readouterr().err == "a bar, half way\n"
+
+
+def test_a_number_of_workers_that_is_none_is_refused(tmp_path):
+    fill(tmp_path, 3)
+    with pytest.raises(ValueError, match="workers is -1; 0, .* or more"):
+        audit(tmp_path, workers=-1)
+    assert audit(tmp_path, workers=0).kept == 3
