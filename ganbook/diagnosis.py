@@ -157,7 +157,7 @@ def look(pictures:Tensor, # (n, c, h, w)
     "Features of pictures; what lies beyond [-1, 1] is cut off, as a screen does; NaN is grey."
     return extract(pictures.nan_to_num(0.).clamp(-1, 1))
 
-# %% ../nbs/10_diagnosis.ipynb #f8c81695
+# %% ../nbs/10_diagnosis.ipynb #a801e5b2
 MOVES:dict[str, Callable[[Tensor], Tensor]] = {
     "turned by 90 degrees": lambda x: x.rot90(1, (2, 3)),
     "turned by 180 degrees": lambda x: x.rot90(2, (2, 3)),
@@ -179,7 +179,7 @@ def mixture(real:Tensor, # (n, c, h, w)
     "Explain the mean features of the fakes by those of real pictures and of moved real pictures."
     from scipy.optimize import nnls
     square = real.shape[2] == real.shape[3]
-    names = [m for m in MOVES if square or m.split()[-2] not in ("90", "270")]
+    names = [m for m in MOVES if square or not m.endswith(("90 degrees", "270 degrees"))]
     features = look(real)
     scale = features.std(0).clamp(min=1e-3)
     views = [features, *(look(MOVES[m](real[:200])) for m in names)]
@@ -513,7 +513,7 @@ class Finding:
         seen = ", ".join(f"{k} {v:.3g}" for k, v in self.evidence.items())
         return f"{self.name} ({self.confidence:.0%}): {seen}. {self.cure} See {self.chapter}."
 
-# %% ../nbs/10_diagnosis.ipynb #b80e08df
+# %% ../nbs/10_diagnosis.ipynb #603657b5
 @dataclass(frozen=True)
 class Trend:
     "How a distance developed lately."
@@ -522,13 +522,23 @@ class Trend:
     count:int   # values the line was drawn through
 
     @property
-    def improving(self)->bool: # does it fall, by more than its noise and a fiftieth?
-        return self.gain > max(2 * self.error, .02)
+    def reach(self)->float: # the gain lies so far from the true one, 95 % sure on either side
+        from scipy.special import stdtrit
+        return float(stdtrit(self.count - 2, .95)) * self.error
+
+    @property
+    def improving(self)->bool: # does it surely fall by more than a fiftieth?
+        return self.gain - self.reach > .02
+
+    @property
+    def settled(self)->bool: # does it surely fall by less than a tenth, if at all?
+        return self.gain + self.reach < .1 and not self.improving
 
 def trend(distances:Sequence[float], # at growing steps, oldest first
-         )->Trend|None:              # of the later half; None where there are fewer than 4 values
-    "A straight line through the later half of the distances."
-    late = torch.tensor(distances[min(len(distances) // 2, max(len(distances) - 4, 0)):]).double()
+         )->Trend|None:              # of the later ones; None where there are fewer than 4 values
+    "A straight line through the later half; of few, up to eight of the later three quarters."
+    n = len(distances)
+    late = torch.tensor(distances[max(0, min(n // 2, max(n - 8, n // 4), n - 4)):]).double()
     if len(late) < 4: return None
     t = torch.linspace(-.5, .5, len(late)).double()
     slope = (t * late).sum() / t.square().sum()
@@ -563,7 +573,7 @@ def diagnose(e:Evidence,         # whatever is known
     "Name what ails a run, or say that it is healthy and whether it still improves."
     return judge(indicators(e), distances(e))
 
-# %% ../nbs/10_diagnosis.ipynb #6b982a93
+# %% ../nbs/10_diagnosis.ipynb #d18ef3ff
 def _healthy(seen:dict[str, float], course:Trend|None)->Finding:
     "Nothing is wrong: is there still something to win?"
     marks = [s.confidence(seen.get(s.indicator, math.nan)) for d in DISEASES for s in d.signs[:1]]
@@ -576,6 +586,9 @@ def _healthy(seen:dict[str, float], course:Trend|None)->Finding:
     shown |= {"gain": course.gain, "error": course.error}
     if course.improving:
         return Finding("healthy, still improving", sure, shown, "Train on.", "07_training")
+    if not course.settled:
+        return Finding("healthy, cannot tell yet", sure, shown,
+                       "Train on, and ask again with more sheets.", "07_training")
     return Finding("healthy, converged: stop", sure, shown,
                    "Stop; more is to be had from more data, more width or another recipe.",
                    "11_tuning")
@@ -610,7 +623,7 @@ GALLERY = (
     Failure("checkerboard", lambda s: replace(s, generator=uneven), healthy, True),
 )
 
-# %% ../nbs/10_diagnosis.ipynb #2ab303bb
+# %% ../nbs/10_diagnosis.ipynb #c2442083
 def measured(records:Iterable[Record],      # of a game in play
              measure:Callable[[], float],   # a distance of the pictures of now; 0: as real ones
              first:int=200,                 # the step of the first measurement
@@ -626,14 +639,14 @@ def until_settled(records:Iterable[Record],   # with distances
                   earlier:Sequence[float]=(), # what was measured before a resume
                   least:int=10,               # never stop before so many were measured
                  )->Iterator[Record]:
-    "Pass the records on until the distance no longer falls by more than its noise."
+    "Pass the records on until the distance has settled in two consecutive looks."
     seen = list(earlier)
     for record in records:
         yield record
         if record.distance is None: continue
         seen.append(record.distance)
-        course = trend(seen)
-        if len(seen) >= least and course is not None and not course.improving: return
+        looks = trend(seen[:-1]), trend(seen)
+        if len(seen) >= least and all(t is not None and t.settled for t in looks): return
 
 # %% ../nbs/10_diagnosis.ipynb #3de0b4f9
 @dataclass
@@ -666,7 +679,7 @@ def warning(latest:Sequence[dict[str, Any]], # some hundred records, oldest firs
     if swing(latest) > 1.2: return "the game swings: add R1, take the momentum out"
     return ""
 
-# %% ../nbs/10_diagnosis.ipynb #170ad355
+# %% ../nbs/10_diagnosis.ipynb #0234e7cd
 def cut(sheet:Tensor,         # (c, H, W) a sheet that ganbook wrote, in [-1, 1]
         size:tuple[int, int], # (height, width) of a picture on it
        )->Tensor:             # (n, c, h, w)
@@ -676,8 +689,9 @@ def cut(sheet:Tensor,         # (c, H, W) a sheet that ganbook wrote, in [-1, 1]
         if (sheet.shape[1] + 2) % high or (sheet.shape[2] + 2) % wide: continue
         rows = torch.nn.functional.pad(sheet, (0, 2, 0, 2), value=1.)
         cells = rows.unfold(1, high, high).unfold(2, wide, wide).flatten(1, 2).transpose(0, 1)
-        if not (cells[..., -2:, :] == 1).all() or not (cells[..., -2:] == 1).all(): continue
-        cells = cells[..., :-2:scale, :-2:scale]
-        return cells[(cells < 1).flatten(1).any(1)] # without the empty places in the last row
+        tones = cells[:, :-1] if len(sheet) in (2, 4) else cells # a gap is white and transparent
+        if not (tones[..., -2:, :] == 1).all() or not (tones[..., -2:] == 1).all(): continue
+        full = (tones[..., :-2, :-2] < 1).flatten(1).any(1) # not an empty place in the last row
+        return cells[full][..., :-2:scale, :-2:scale]
     raise ValueError(f"a sheet of {sheet.shape[1]}x{sheet.shape[2]} pixels holds no pictures of "
                      f"{size[0]}x{size[1]}: name one that ganbook wrote for this run")

@@ -15,6 +15,7 @@ from ganbook.diagnosis import (
     Evidence,
     Setup,
     Sign,
+    Trend,
     Watch,
     batch_dependence,
     channel_order,
@@ -56,7 +57,8 @@ def pictures(n=80, channels=1, size=8, seed=0):
     with seeded(seed):
         coarse = torch.rand(n, channels, 3, 3)
     smooth = torch.nn.functional.interpolate(coarse, size, mode="bilinear", align_corners=True)
-    slope = torch.linspace(0.6, -0.6, size)[:, None] + torch.linspace(0.2, 0, size)
+    high, wide = size if isinstance(size, tuple) else (size, size)
+    slope = torch.linspace(0.6, -0.6, high)[:, None] + torch.linspace(0.2, 0, wide)
     tint = torch.linspace(0.3, -0.3, channels)[:, None, None] if channels > 1 else 0
     return (smooth * 1.2 - 0.6 + slope + tint).clamp(-1, 1)
 
@@ -90,7 +92,7 @@ def test_causes_stand_before_consequences_and_unknowns_are_not_judged():
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 24), (33, 20)])
-@pytest.mark.parametrize(("n", "scale", "channels"), [(64, 1, 1), (10, 6, 3), (7, 2, 3)])
+@pytest.mark.parametrize(("n", "scale", "channels"), [(64, 1, 1), (10, 6, 3), (7, 2, 3), (7, 2, 4)])
 def test_a_sheet_is_cut_into_the_pictures_it_was_made_of(size, n, scale, channels):
     with seeded(1):
         made = torch.rand(n, channels, *size) * 1.8 - 0.9
@@ -169,6 +171,15 @@ def test_turned_pictures_leak_and_fresh_ones_do_not():
     assert mixture(real, spilled).leak > 0.25 > mixture(real, fresh).leak
 
 
+def test_a_run_of_oblong_pictures_is_diagnosed():
+    real, fake = pictures(80, 3, (16, 24)), pictures(80, 3, (16, 24), seed=1)
+    weights = mixture(real, fake).weights
+    assert set(weights) == {"turned by 180 degrees", "mirrored", "upside down", "inverted"}
+    found = diagnose(Evidence(fake, real=real, test=pictures(80, 3, (16, 24), seed=2)))
+    assert found[0].name.startswith("healthy")
+    assert mixture(real, -fake).weights["inverted"] > 0.5
+
+
 def test_turned_by_share():
     x = pictures(400)
     with seeded(0):
@@ -221,9 +232,27 @@ def test_pictures_that_are_not_numbers_do_not_break_it():
 def test_a_trend_and_its_error():
     assert trend([1, 2, 3]) is None
     falling = trend([1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5])
-    assert falling.count == 4 and falling.improving and falling.error < 1e-6
-    assert falling.gain == pytest.approx(0.3 / 0.65)
-    assert not trend([1.0, 1.01] * 6).improving and not trend([1.0] * 8).improving
+    assert falling.count == 6 and falling.improving and falling.error < 1e-6
+    assert falling.gain == pytest.approx(0.5 / 0.75)
+    for flat in (trend([1.0, 1.01] * 6), trend([1.0] * 8)):
+        assert flat.settled and not flat.improving
+
+
+def test_noise_is_not_taken_for_an_end():
+    noisy = trend([1.0, 1.3, 0.8, 1.2, 0.9, 1.1, 0.8, 1.2])
+    assert not noisy.improving and not noisy.settled
+    for gain, error, improving, settled in (
+        (0.1, 0.03, True, False),  # t of 8 degrees of freedom: 1.86
+        (0.1, 0.05, False, False),
+        (0.04, 0.03, False, True),
+        (0.04, 0.04, False, False),
+        (0.04, 0.001, True, False),
+        (math.nan, math.nan, False, False),
+    ):
+        course = Trend(gain, error, 10)
+        assert (course.improving, course.settled) == (improving, settled)
+    names = [judge({}, d)[0].name for d in ([1.0] * 8, [1.0, 1.3, 0.8, 1.2, 0.9, 1.1, 0.8, 1.2])]
+    assert names == ["healthy, converged: stop", "healthy, cannot tell yet"]
 
 
 def test_logged_distances_come_before_those_of_sheets():
@@ -267,8 +296,33 @@ def stopped_at(distance, noise, seed=0, steps=5000, earlier=()):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_run_that_improves_is_not_stopped_and_one_that_has_settled_is(seed):
     assert stopped_at(lambda s: 1 / s**0.5, 0.0005, seed) == 5000
-    assert stopped_at(lambda s: 0.2 + math.exp(-s / 100), 0.01, seed) < 2500
+    assert stopped_at(lambda s: 0.2 + math.exp(-s / 100), 0.005, seed) < 2500
     assert stopped_at(lambda s: 0.2, 0.01, seed) < 2500
+
+
+def share_stopped_by(step, distance, noise):
+    "Of 20 streams with noise in proportion to the distance."
+    looks = [200]
+    while looks[-1] * 1.15 <= step:
+        looks.append(int(round(looks[-1] * 1.15, -1)))
+    ends = []
+    for seed in range(20):
+        factors = 1 + noise * np.random.default_rng(seed).standard_normal(len(looks))
+        seen = [
+            Record(s, 1.0, 1.0, 0.0, 0.5, -0.5, distance=distance(s) * f)
+            for s, f in zip(looks, factors, strict=True)
+        ]
+        ends.append(len(list(until_settled(iter(seen)))) < len(seen))
+    return sum(ends) / 20
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.1])
+def test_a_slow_fall_in_noise_is_seldom_stopped(noise):
+    assert share_stopped_by(6000, lambda s: s**-0.25, noise) <= 0.1
+
+
+def test_a_flat_course_in_noise_is_mostly_stopped():
+    assert share_stopped_by(20000, lambda s: 1.0, 0.05) >= 0.8
 
 
 def test_a_resumed_run_remembers_what_was_measured():
