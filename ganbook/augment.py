@@ -175,11 +175,11 @@ def adaptive(records:Iterable[Record], # of a game in play
         lens.p.add_((1 if more else -1) / rounds).clamp_(0, most)
         yield record
 
-# %% ../nbs/09_augment.ipynb #e5bce047
+# %% ../nbs/09_augment.ipynb #a2e58127
 GENTLE = (shift, zoom, brightness, contrast, saturation, cutout)
 AUGMENTS:dict[str, Callable[[], Callable[[Tensor], Tensor]]] = { # name -> what D looks through
     "none": lambda: as_it_is,
     "light": partial(Augment, GENTLE, .4),
-    "diff": partial(Augment, (brightness, saturation, contrast, shift, cutout), 1.),
+    "diff": partial(Augment, (brightness, saturation, contrast, shift, cutout), .9),
     "adaptive": partial(Augment, GENTLE, 0., .6),
 }

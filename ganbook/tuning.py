@@ -149,7 +149,7 @@ def draw_gains(found:dict[str, Gain], # as `gains` gives it
            yticks=range(len(found)), yticklabels=list(found))
     return figure
 
-# %% ../nbs/11_tuning.ipynb #06a82be4
+# %% ../nbs/11_tuning.ipynb #1b3e7cee
 def open_study(folder:str|Path, # made if missing; holds study.log
                startup:int=8,   # trials before the pruner says anything
               )->Any:           # an optuna.Study; low is good
@@ -157,17 +157,13 @@ def open_study(folder:str|Path, # made if missing; holds study.log
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
-    from optuna.trial import TrialState
     Path(folder).mkdir(parents=True, exist_ok=True)
     storage = JournalStorage(JournalFileBackend(str(Path(folder) / "study.log")))
     pruner = optuna.pruners.MedianPruner(startup)
-    study = optuna.create_study(storage=storage, pruner=pruner, study_name="ganbook",
-                                direction="minimize", load_if_exists=True)
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL) # its process was killed
-    return study
+    return optuna.create_study(storage=storage, pruner=pruner, study_name="ganbook",
+                               direction="minimize", load_if_exists=True)
 
-# %% ../nbs/11_tuning.ipynb #958120b9
+# %% ../nbs/11_tuning.ipynb #be1b2939
 def search(train:Train,                   # what trains
            suggest:Callable[[Any], Setting], # an optuna.Trial -> the knobs to try
            data:tuple[Any, Any],          # to learn from, to measure by
@@ -176,24 +172,41 @@ def search(train:Train,                   # what trains
            seed:int=0,                    # of the proposals, and of every training
           )->Any:                         # the optuna.Study
     "Try settings, leave the poor ones early; kill and call again at will."
-    study = open_study(folder)
-    while (done := len(_finished(study))) < trials:
-        study.sampler = _sampler(seed, done)
-        trial = study.ask()
-        distance, pruned = math.inf, False
-        try:
-            for step, distance in train(suggest(trial), *data, seed):
-                trial.report(distance, step)
-                if pruned := trial.should_prune(): break
-        except FloatingPointError: distance = math.inf # the worst setting is a result, too
-        _told(study, trial, distance, pruned)
-    return study
+    with _alone(folder):
+        study = open_study(folder)
+        _buried(study)
+        while (done := len(_finished(study))) < trials:
+            study.sampler = _sampler(seed, done)
+            trial = study.ask()
+            distance, pruned = math.inf, False
+            try:
+                for step, distance in train(suggest(trial), *data, seed):
+                    trial.report(distance, step)
+                    if pruned := trial.should_prune(): break
+            except FloatingPointError: distance = math.inf # the worst setting is a result, too
+            _told(study, trial, distance, pruned)
+        return study
 
 def best(study:Any)->tuple[float, Setting]: # its distance, and Optuna's parameters
     "The best trial that was not left early."
     return study.best_value, dict(study.best_params)
 
-# %% ../nbs/11_tuning.ipynb #36cad8a8
+# %% ../nbs/11_tuning.ipynb #ec4b4d2d
+def _alone(folder:str|Path)->Any: # the lock, held: to be used in a `with`
+    "Hold the folder of a study, or say why not."
+    import filelock
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    try: return filelock.FileLock(Path(folder) / ".lock", timeout=0).acquire()
+    except filelock.Timeout:
+        raise ValueError(f"another search is at work in {folder}: "
+                         "wait for it, or choose another folder") from None
+
+def _buried(study:Any)->None:
+    "Declare the trials dead that a killed process left; the caller holds the lock."
+    from optuna.trial import TrialState
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+
 def _finished(study:Any)->list[Any]: # trials that ended or were left
     from optuna.trial import TrialState
     states = TrialState.COMPLETE, TrialState.PRUNED

@@ -163,6 +163,42 @@ def test_a_killed_and_resumed_study_is_the_uncut_one(tmp_path):
     assert last_line(study(tmp_path / "cut", 14, 0)) == last_line(study(tmp_path / "uncut", 14, 0))
 
 
+def test_two_searches_at_once_and_a_look_at_one(tmp_path):
+    "The second is refused in the process of the first and in another; looking changes nothing."
+    pytest.importorskip("optuna")
+    from ganbook.tuning import open_study, search
+
+    suggest = lambda trial: dict(x=trial.suggest_float("x", 0, 10))
+    seen = []
+
+    def train(setting, learn, judge, seed):
+        if not seen:
+            with pytest.raises(ValueError, match="another search.*wait.*another folder") as refused:
+                search(train, suggest, (None, None), tmp_path, trials=3)
+            assert "\n" not in str(refused.value)
+            other = study(tmp_path, 3, 0)
+            _, err = other.communicate(timeout=300)
+            assert other.returncode and "another search" in err.splitlines()[-1]
+        seen.append([t.state.name for t in open_study(tmp_path).trials])
+        yield 1, setting["x"]
+
+    found = search(train, suggest, (None, None), tmp_path, trials=3)
+    assert seen == [["COMPLETE"] * i + ["RUNNING"] for i in range(3)]
+    assert [t.state.name for t in found.trials] == ["COMPLETE"] * 3
+    assert len(search(train, suggest, (None, None), tmp_path, trials=4).trials) == 4  # let go
+
+
+def test_a_trial_that_a_killed_search_left_is_buried_by_the_next(tmp_path):
+    pytest.importorskip("optuna")
+    from ganbook.tuning import open_study, search
+
+    open_study(tmp_path).ask()
+    assert [t.state.name for t in open_study(tmp_path).trials] == ["RUNNING"]
+    suggest = lambda trial: dict(x=trial.suggest_float("x", 0, 10))
+    found = search(constant, suggest, (None, None), tmp_path, trials=1)
+    assert [t.state.name for t in found.trials] == ["FAIL", "COMPLETE"]
+
+
 def test_a_study_prunes_and_survives_a_blow_up(tmp_path):
     pytest.importorskip("optuna")
     from ganbook.tuning import best, draw_study, search
