@@ -7,7 +7,7 @@ __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Draw', 'Stage', 'Recipe', 'Config'
            'draw_noise', 'in_parts', 'Sampler', 'fitting', 'feed', 'Player', 'Housed', 'Trainer', 'Judge', 'Report',
            'Measured', 'ImageGAN', 'create_gan', 'load']
 
-# %% ../nbs/22_in_one_call.ipynb #db4083cd
+# %% ../nbs/22_in_one_call.ipynb #f305c53f
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,8 @@ from .diagnosis import Watch, look, measured, ruler, until_settled
 from .features import Encoder, extract, load_encoder
 from .games import GAMES, GAN, Penalty, Record, one_centred, play, r1, r2, seeded
 from .images import write_image
-from .metrics import Distance, Neighbourhoods, discriminator_accuracy, frechet, neighbourhoods
+from .metrics import (Distance, Neighbourhoods, discriminator_accuracy, frechet,
+                             neighbourhoods)
 from .networks import (ConvDown, ConvUp, Discriminator, Generator, Normal, ResidualDown,
                               ResidualUp, as_size, levels)
 from .training import (Run, accelerated, agreed, averaged, averaging, checkpoints,

@@ -662,7 +662,7 @@ class Judge:
         self.kept[mode, facts.bits, _home(facts.name)[1]] += 1
         return "", ""
 
-# %% ../nbs/02_cleaning.ipynb #a3f1ca6e
+# %% ../nbs/02_cleaning.ipynb #f7e9148a
 Progress = Callable[[int, int], None]|None
 
 def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, part:int=16,
@@ -670,7 +670,7 @@ def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, 
     "Work on items in a few processes; results come in the items' order, and only a few wait."
     import cv2
     if workers is None: workers = min(8, os.cpu_count() or 1)
-    if workers < 0: raise ValueError(f"workers is {workers}; 0, for none beside this process, or more")
+    if workers < 0: raise ValueError(f"workers is {workers}; 0 (in this process) or more is wanted")
     if sys.platform != "linux" or len(items) <= 8 * part: workers = 0
     rows:Any = items # a sequence is all that a loader needs
     with warnings.catch_warnings(action="ignore"): # of more workers than cores, say

@@ -823,6 +823,6 @@ def test_what_others_say_meanwhile_is_passed_on(capfd):
 
 def test_a_number_of_workers_that_is_none_is_refused(tmp_path):
     fill(tmp_path, 3)
-    with pytest.raises(ValueError, match="workers is -1; 0, .* or more"):
+    with pytest.raises(ValueError, match="workers is -1; 0 .* or more"):
         audit(tmp_path, workers=-1)
     assert audit(tmp_path, workers=0).kept == 3

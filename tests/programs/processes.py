@@ -66,4 +66,5 @@ try:  # a refusal, met by the first process alone, stops all of them
     )
 except ValueError:
     open(f"{out}.refused{engine.process_index}", "x").close()
+engine.accelerator.wait_for_everyone()  # nobody leaves while another still talks
 engine.accelerator.end_training()
