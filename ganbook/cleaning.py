@@ -7,7 +7,7 @@ __all__ = ['MARKER', 'REDUCED', 'GRUMBLE', 'KINDS', 'LOST', 'WHOLE', 'SPLITS', '
            'Item', 'pictures', 'Facts', 'perceptual_hash', 'border_of', 'Rules', 'study', 'Kind', 'Seen', 'agreement',
            'Judge', 'Finding', 'Audit', 'audit', 'Browser', 'browse', 'Entry', 'Manifest', 'prepare']
 
-# %% ../nbs/02_cleaning.ipynb #6d2246a6
+# %% ../nbs/02_cleaning.ipynb #f0b5a3af
 import base64
 import hashlib
 import html
@@ -18,6 +18,7 @@ import stat
 import struct
 import sys
 import threading
+import time
 import unicodedata
 import warnings
 import zlib
@@ -662,13 +663,22 @@ class Judge:
         self.kept[mode, facts.bits, _home(facts.name)[1]] += 1
         return "", ""
 
-# %% ../nbs/02_cleaning.ipynb #f7e9148a
+# %% ../nbs/02_cleaning.ipynb #74af57ea
 Progress = Callable[[int, int], None]|None
+
+def _helping(worker:int)->None:
+    "In a new worker: OpenCV's threads did not come along; and whoever loses his parent ends."
+    import cv2
+    cv2.setNumThreads(1)
+    parent = os.getppid()
+    def watch()->None:
+        while os.getppid() == parent: time.sleep(1)
+        os._exit(1) # whatever still waits to be sent
+    threading.Thread(target=watch, daemon=True).start()
 
 def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, part:int=16,
               progress:Progress=None)->Iterator[Any]:
     "Work on items in a few processes; results come in the items' order, and only a few wait."
-    import cv2
     if workers is None: workers = min(8, os.cpu_count() or 1)
     if workers < 0: raise ValueError(f"workers is {workers}; 0 (in this process) or more is wanted")
     if sys.platform != "linux" or len(items) <= 8 * part: workers = 0
@@ -676,7 +686,7 @@ def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, 
     with warnings.catch_warnings(action="ignore"): # of more workers than cores, say
         parts = iter(DataLoader(rows, part, num_workers=workers,
                                 collate_fn=lambda some: [work(item) for item in some],
-                                worker_init_fn=lambda worker: cv2.setNumThreads(1),
+                                worker_init_fn=_helping,
                                 generator=torch.Generator())) # the reader's own stays as it is
     done = 0
     while True:

@@ -767,12 +767,14 @@ def test_a_worker_that_dies_is_said_in_one_sentence():
         list(cleaning._in_order(work, range(300), 2))
 
 
-def test_a_killed_audit_leaves_no_process_behind(tmp_path):
-    fill(tmp_path, 400, 96)
+@pytest.mark.parametrize("job", ["audit(here, ", "prepare(here, here + '-out', 256, "])
+def test_a_killed_run_leaves_no_process_behind(tmp_path, job):
+    fill(tmp_path / "in", 400, 96)
     code = (
-        "import sys, time; from ganbook.cleaning import audit; import os\n"
+        "import sys, time; from ganbook.cleaning import audit, prepare; import os\n"
         "def slow(done, total): print(os.getpid(), flush=True); time.sleep(.2)\n"
-        f"audit({str(tmp_path)!r}, workers=2, progress=slow)"
+        f"here = {str(tmp_path / 'in')!r}\n"
+        f"{job}workers=2, progress=slow)"
     )
     run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     run.stdout.readline()
