@@ -7,7 +7,7 @@ __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Draw', 'Stage', 'Recipe', 'Config'
            'draw_noise', 'in_parts', 'Sampler', 'fitting', 'feed', 'Player', 'Housed', 'Trainer', 'Judge', 'Report',
            'Measured', 'ImageGAN', 'create_gan', 'load']
 
-# %% ../nbs/22_in_one_call.ipynb #f305c53f
+# %% ../nbs/22_in_one_call.ipynb #5673a570
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from .diagnosis import Watch, look, measured, ruler, until_settled
 from .features import Encoder, extract, load_encoder
 from .games import GAMES, GAN, Penalty, Record, one_centred, play, r1, r2, seeded
 from .images import write_image
-from .metrics import (Distance, Neighbourhoods, discriminator_accuracy, frechet,
+from .metrics import (GROUPS, Distance, Neighbourhoods, discriminator_accuracy, frechet,
                              neighbourhoods)
 from .networks import (ConvDown, ConvUp, Discriminator, Generator, Normal, ResidualDown,
                               ResidualUp, as_size, levels)
@@ -359,7 +359,7 @@ class Judge(Trainer):
         given = as_labels(self.config.classes, len(fake), labels)
         return self.scores(real.images, real.labels), self.scores(fake, *given)
 
-# %% ../nbs/22_in_one_call.ipynb #a479f1ff
+# %% ../nbs/22_in_one_call.ipynb #fffb306f
 @dataclass(frozen=True)
 class Report:
     "What `evaluate` measured."
@@ -367,7 +367,7 @@ class Report:
     discriminator_accuracy:float  # of D on real and generated pictures; 0.5: cannot tell
     step:int                      # of the model
     encoder:str = ""              # the note of the encoder that the numbers rest on
-    neighbours:Neighbourhoods|None = None # precision, recall, ...; None below 40 pictures
+    neighbours:Neighbourhoods|None = None # precision, recall, ...; None where n is too small
 
     def __str__(self)->str:
         near = f"{self.neighbours}\n" if self.neighbours else ""
@@ -377,7 +377,7 @@ class Report:
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #6b41463d
+# %% ../nbs/22_in_one_call.ipynb #81ad4fb1
 class Measured(Judge):
     "A judge whose pictures can be measured."
     def data(self, source:Any)->Images: # of this model's size and channels
@@ -396,7 +396,8 @@ class Measured(Judge):
         fake = self.generate(len(data) if n is None else n, seed, mix)
         encoder = encoder or load_encoder(self.config.channels)
         seen, made = extract(data.images, encoder), extract(fake, encoder)
-        near = neighbourhoods(seen, made, seed=seed) if min(len(seen), len(made)) >= 40 else None
+        enough = min(len(seen), len(made)) >= 2 * GROUPS # below, there is no interval
+        near = neighbourhoods(seen, made, seed=seed) if enough else None
         accuracy = discriminator_accuracy(*self.judge(data, fake, mix))
         return Report(frechet(seen, made, seed=seed), accuracy, self.gan.step, encoder.note, near)
 

@@ -663,7 +663,7 @@ class Judge:
         self.kept[mode, facts.bits, _home(facts.name)[1]] += 1
         return "", ""
 
-# %% ../nbs/02_cleaning.ipynb #74af57ea
+# %% ../nbs/02_cleaning.ipynb #a543f220
 Progress = Callable[[int, int], None]|None
 
 def _helping(worker:int)->None:
@@ -676,6 +676,7 @@ def _helping(worker:int)->None:
         os._exit(1) # whatever still waits to be sent
     threading.Thread(target=watch, daemon=True).start()
 
+# %% ../nbs/02_cleaning.ipynb #47b12975
 def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, part:int=16,
               progress:Progress=None)->Iterator[Any]:
     "Work on items in a few processes; results come in the items' order, and only a few wait."

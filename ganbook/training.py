@@ -329,7 +329,7 @@ def smooth(values:list[float], # in order
     starts = [max(0, i - window) for i in range(1, len(sums))]
     return [(sums[i] - sums[a]) / (i - a) for i, a in enumerate(starts, 1)]
 
-# %% ../nbs/07_training.ipynb #3c1daa5b
+# %% ../nbs/07_training.ipynb #bd4e2222
 def progress(records:Iterable[Record], # of a game in play
              batch_size:int,           # real images a step, for images/s
              steps:int|None=None,      # the goal, if it is a number of steps
@@ -358,7 +358,7 @@ def progress(records:Iterable[Record], # of a game in play
                 speed = done * batch_size / max(now, 1e-9)
                 bar.set_postfix_str(f"step {record.step}, D {record.d_loss:.3f}, "
                                     f"G {record.g_loss:.3f}, {speed:.0f} images/s"
-                                    + (f"; {said()}" if said() else ""), refresh=True)
+                                    + (f"; {word}" if (word := said()) else ""), refresh=True)
             yield record
         if timed: bar.n = bar.total
 

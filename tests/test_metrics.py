@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from scipy.special import stdtrit
+from tools.memory import Largest
 
 from ganbook.features import Classifier, Encoder
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganbook.metrics import (
     ALL,
@@ -461,21 +461,6 @@ def test_copies_are_found():
 
 
 # -- memory, bad input, what is printed ----------------------------------------------------------
-
-
-class Largest(TorchDispatchMode):
-    "The bytes of the largest tensor that is made inside."
-
-    def __init__(self):
-        super().__init__()
-        self.bytes = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for each in out if isinstance(out, tuple | list) else (out,):
-            if isinstance(each, torch.Tensor):
-                self.bytes = max(self.bytes, each.untyped_storage().nbytes())
-        return out
 
 
 def test_distances_of_streams_take_no_more_memory_for_more_pictures():

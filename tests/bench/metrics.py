@@ -8,11 +8,12 @@ The features are Gaussian: what they are makes no difference to the cost.
 """
 
 import argparse
+import sys
 import time
 import warnings
+from pathlib import Path
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganbook.metrics import (
     Cubes,
@@ -28,20 +29,8 @@ from ganbook.metrics import (
     neighbourhoods,
 )
 
-
-class Largest(TorchDispatchMode):
-    "The bytes of the largest tensor that is made inside."
-
-    def __init__(self):
-        super().__init__()
-        self.bytes = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for each in out if isinstance(out, tuple | list) else (out,):
-            if isinstance(each, torch.Tensor):
-                self.bytes = max(self.bytes, each.untyped_storage().nbytes())
-        return out
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.memory import Largest  # noqa: E402
 
 
 def cost(measure, times=3):
