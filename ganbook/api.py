@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Draw', 'Stage', 'Recipe', 'Config', 'players', 'penalties', 'as_labels',
-           'draw_noise', 'in_parts', 'Sampler', 'fitting', 'feed', 'Player', 'Housed', 'Trainer', 'Judge', 'Report',
-           'Measured', 'ImageGAN', 'create_gan', 'load']
+           'draw_noise', 'in_parts', 'Sampler', 'fitting', 'feed', 'Player', 'Housed', 'Watched', 'Trainer', 'Judge',
+           'Report', 'Measured', 'left_behind', 'Diagnosis', 'Questioned', 'Witness', 'Diagnosed', 'ImageGAN',
+           'create_gan', 'load']
 
-# %% ../nbs/22_in_one_call.ipynb #5673a570
+# %% ../nbs/22_in_one_call.ipynb #c8cf84fd
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Self
@@ -20,10 +21,11 @@ import torch
 from torch import Tensor
 from .augment import AUGMENTS, adaptive
 from .datasets import Images, batches, load_data
-from .diagnosis import Watch, look, measured, ruler, until_settled
+from .diagnosis import (MEANING, Evidence, Finding, Watch, cut, distances, indicators, judge,
+                               look, measured, ruler, until_settled)
 from .features import Encoder, extract, load_encoder
 from .games import GAMES, GAN, Penalty, Record, one_centred, play, r1, r2, seeded
-from .images import write_image
+from .images import read_image, write_image
 from .metrics import (GROUPS, Distance, Neighbourhoods, discriminator_accuracy, frechet,
                              neighbourhoods)
 from .networks import (ConvDown, ConvUp, Discriminator, Generator, Normal, ResidualDown,
@@ -32,7 +34,7 @@ from .training import (Run, accelerated, agreed, averaged, averaging, checkpoint
                               interruptible, load_checkpoint, load_generator, progress,
                               read_log, refresh_norm, save_checkpoint, save_generator, until)
 
-# %% ../nbs/22_in_one_call.ipynb #50a97cc6
+# %% ../nbs/22_in_one_call.ipynb #4305be50
 @dataclass(frozen=True)
 class Recipe:
     "How to train, apart from the pictures: saved as JSON with every run."
@@ -49,18 +51,7 @@ class Recipe:
     accumulate:int = 1            # batches whose gradients are added up a step
     augment:str = "none"          # what D looks through: a name in `augment.AUGMENTS`
 
-    def __post_init__(self)->None:
-        known = dict(game=list(GAMES), blocks=list(BLOCKS), penalty=list(PENALTIES),
-                     augment=list(AUGMENTS))
-        named = [(what, getattr(self, what)) for what in ("game", "blocks", "augment")]
-        for what, name in named + [("penalty", p[0]) for p in self.penalties]:
-            if name not in known[what]:
-                raise ValueError(f"{what} {name!r}: want one of {known[what]}")
-        for what in ("batch_size", "latent_dim", "n_critic", "accumulate"):
-            if getattr(self, what) < 1:
-                raise ValueError(f"{what} {getattr(self, what)}: want 1 or more")
-        if self.width is not None and self.width < 1:
-            raise ValueError(f"width {self.width}: want 1 or more, or None for the usual one")
+    def __post_init__(self)->None: _refuse_nonsense(self)
 
     @property
     def images_per_step(self)->int: # over all processes
@@ -71,6 +62,21 @@ class Recipe:
 PENALTIES = {"r1": r1, "r2": r2, "one_centred": one_centred}
 BLOCKS = {"mixed": (ResidualUp, ConvDown), "residual": (ResidualUp, ResidualDown),
           "plain": (ConvUp, ConvDown)}
+
+# %% ../nbs/22_in_one_call.ipynb #34f4e3bf
+def _refuse_nonsense(recipe:Recipe)->None:
+    "Names must stand for something, and counts be 1 or more."
+    known = dict(game=list(GAMES), blocks=list(BLOCKS), penalty=list(PENALTIES),
+                 augment=list(AUGMENTS))
+    named = [(what, getattr(recipe, what)) for what in ("game", "blocks", "augment")]
+    for what, name in named + [("penalty", p[0]) for p in recipe.penalties]:
+        if name not in known[what]:
+            raise ValueError(f"{what} {name!r}: want one of {known[what]}")
+    for what in ("batch_size", "latent_dim", "n_critic", "accumulate"):
+        if getattr(recipe, what) < 1:
+            raise ValueError(f"{what} {getattr(recipe, what)}: want 1 or more")
+    if recipe.width is not None and recipe.width < 1:
+        raise ValueError(f"width {recipe.width}: want 1 or more, or None for the usual one")
 
 # %% ../nbs/22_in_one_call.ipynb #c9f258f9
 PRESETS = {
@@ -296,9 +302,9 @@ class Housed(Player):
         run = run if isinstance(run, Run) else Run(run, resume=self.gan.step > 0)
         return run if self.gan.engine.process_index == 0 else nullcontext(run)
 
-# %% ../nbs/22_in_one_call.ipynb #0fcd70a8
-class Trainer(Housed):
-    "A player that is trained by one call."
+# %% ../nbs/22_in_one_call.ipynb #32bd59d2
+class Watched(Housed):
+    "A player whose training is shown, remembered and brought to an end."
     def train(self,
               data:Images,              # as `fitting` gives them
               steps:int|None=None,      # until this step, counted from the very beginning
@@ -320,6 +326,9 @@ class Trainer(Housed):
         if run is not None and main:
             run.finish(self.generator(), self._metadata(), draw or self._draw)
 
+# %% ../nbs/22_in_one_call.ipynb #82d11237
+class Trainer(Watched):
+    "A player that is trained by one call."
     def fit(self,
             source:Any,                  # folder, .npy/.npz, a set's name, array, tensor, `Images`
             minutes:float|None=None,     # how long; None with `steps` None: 2
@@ -401,9 +410,118 @@ class Measured(Judge):
         accuracy = discriminator_accuracy(*self.judge(data, fake, mix))
         return Report(frechet(seen, made, seed=seed), accuracy, self.gan.step, encoder.note, near)
 
-# %% ../nbs/22_in_one_call.ipynb #133ba278
-class ImageGAN(Measured):
-    "A GAN for pictures: fit, generate, evaluate, save; `gan` holds the players."
+# %% ../nbs/22_in_one_call.ipynb #db60d4e8
+def _some(data:Images, n:int)->Images:
+    "At most so many pictures, from all over the set."
+    return data.take(torch.linspace(0, len(data) - 1, min(n, len(data))).long())
+
+# %% ../nbs/22_in_one_call.ipynb #3232d905
+def left_behind(run:str|Path, # a run folder
+               )->Evidence:   # the log, and why the training broke down, if it did
+    "What a run folder tells by itself, without a model."
+    folder, stopped = Run(run), ""
+    if folder.report.exists():
+        stopped = json.loads(folder.report.read_text(encoding="utf-8")).get("stopped", "")
+    return Evidence(log=read_log(folder.log), stopped=stopped)
+
+# %% ../nbs/22_in_one_call.ipynb #735828b0
+def _sheets(run:str|Path, config:Config)->tuple[Tensor, ...]:
+    "The latest sheets of samples of a run, cut up again into their pictures."
+    files = sorted(Run(run).samples.glob("*.png"))[-12:]
+    return tuple(cut(read_image(path, config.channels), config.size) for path in files)
+
+# %% ../nbs/22_in_one_call.ipynb #2501a6c0
+@dataclass(frozen=True)
+class Diagnosis:
+    "What ails a model, or that it is healthy; prints as a few lines."
+    step:int                      # of the model
+    findings:tuple[Finding, ...]  # the first is the diagnosis; causes stand before consequences
+    indicators:dict[str, float]   # all numbers that it rests on; nan: not known
+
+    @staticmethod
+    def of(seen:Evidence, # whatever is known
+           step:int,      # of the model
+          )->"Diagnosis":
+        "Judge the evidence."
+        marks = indicators(seen)
+        return Diagnosis(step, tuple(judge(marks, distances(seen))), marks)
+
+    @property
+    def name(self)->str: return self.findings[0].name # of the disease, or healthy, ...
+
+    def __str__(self)->str:
+        lines = [f"Step {self.step}. Diagnosis: {self.name}."]
+        for f in self.findings:
+            lines.append(f"{f.name}, confidence {100 * f.confidence:.0f} %")
+            lines += [f"  {k} {v:.3g}: {MEANING.get(k, 'of the distance lately')}"
+                      for k, v in f.evidence.items()]
+            lines.append(f"  {f.cure} Chapter {f.chapter}.")
+        return "\n".join(lines)
+
+# %% ../nbs/22_in_one_call.ipynb #f06025c0
+class Questioned(Measured):
+    "A measured model that answers what a diagnosis asks."
+    def generator_of_now(self)->torch.nn.Module: # in evaluation mode, on the model's device
+        "The generator as it stands, not averaged, with BatchNorm statistics of its own."
+        place = self.gan.engine
+        with seeded(self.config.seed): drawn = [draw_noise(self.config, 64) for _ in range(20)]
+        inputs = (tuple(x.to(place.device) for x in part) for part in drawn)
+        return refresh_norm(copy.deepcopy(place.unwrap_model(self.gan.G)), inputs)
+
+    def best_scores(self,
+                    images:Tensor, # (n, c, h, w) in [-1, 1], of the model's size
+                   )->Tensor:      # (n, 1) logits
+        "D's scores; with classes, each of the class that suits the picture best."
+        classes = len(self.config.classes)
+        if not classes: return self.scores(images)
+        return torch.stack([self.scores(images, torch.full((len(images),), k))
+                            for k in range(classes)]).amax(0)
+
+# %% ../nbs/22_in_one_call.ipynb #81e85a7c
+class Witness(Questioned):
+    "A model that tells all that a diagnosis may look at."
+    def evidence(self,
+                 train:Any=None,          # pictures it was trained on, any source; None: unknown
+                 test:Any=None,           # others of the kind, never trained on; None: unknown
+                 run:str|Path|None=None,  # its run folder, for log and sheets; None: its history
+                 n:int=300,               # pictures of each kind to look at
+                 seed:int=0,              # of the noise
+                )->Evidence:
+        "All that the model, its pictures and its run folder tell."
+        one, other = (None if x is None else _some(self.data(x), n) for x in (train, test))
+        like = other or one
+        mix = like.labels if like and self.config.classes else None
+        with seeded(seed): noise = draw_noise(self.config, n, mix)
+        def made(model:torch.nn.Module, count:int=n, at_once:int=64)->Tensor:
+            return in_parts(model, *(x[:count] for x in noise), device=self.gan.engine.device,
+                            size=at_once)
+        told = left_behind(run) if run else Evidence(log=self.history)
+        return replace(told, fake=made(self.generator()), current=made(self.generator_of_now()),
+                       alone=made(self.generator(), 32, 1),
+                       sheets=_sheets(run, self.config) if run else (),
+                       real=one.images if one else None, test=other.images if other else None,
+                       critic=self.best_scores, game=GAMES[self.config.recipe.game],
+                       generator=self.gan.engine.unwrap_model(self.gan.G))
+
+# %% ../nbs/22_in_one_call.ipynb #0b214dbe
+class Diagnosed(Witness):
+    "A model that can say what ails it."
+    def diagnose(self,
+                 train:Any=None,          # pictures it was trained on, any source; None: unknown
+                 test:Any=None,           # others of the kind, never trained on; None: unknown
+                 run:str|Path|None=None,  # its run folder, for log and sheets; None: its history
+                 n:int=300,               # pictures of each kind to look at; 64 or more
+                 seed:int=0,              # of the noise
+                )->Diagnosis:             # prints as a few lines
+        "Name what ails the model, with evidence, cure and chapter; what is unknown is not judged."
+        if n < 64: raise ValueError(f"n is {n}: want at least 64 pictures to judge by")
+        if not self.gan.step:
+            raise ValueError("this model was not trained yet: fit it, or load a run folder")
+        return Diagnosis.of(self.evidence(train, test, run, n, seed), self.gan.step)
+
+# %% ../nbs/22_in_one_call.ipynb #28a33d30
+class ImageGAN(Diagnosed):
+    "A GAN for pictures: fit, generate, evaluate, diagnose, save; `gan` holds the players."
     def __repr__(self)->str:
         c = self.config
         return (f"ImageGAN(size {c.size[0]}x{c.size[1]}, channels {c.channels}, "

@@ -39,14 +39,14 @@ import warnings
 import typer
 from typer.core import TyperGroup
 
-# %% ../nbs/23_your_images.ipynb #ba71a184
+# %% ../nbs/23_your_images.ipynb #a4660748
 if TYPE_CHECKING:
     from ganbook.api import ImageGAN
     from ganbook.datasets import Images
-    from ganbook.diagnosis import Evidence, Finding
+    from ganbook.diagnosis import Evidence
     from ganbook.training import Run
 else: # the names exist, so that annotations can be resolved
-    ImageGAN = Images = Run = Evidence = Finding = Any
+    ImageGAN = Images = Run = Evidence = Any
 
 # %% ../nbs/23_your_images.ipynb #6ba2574d
 def note(text:str, # a sentence on the way
@@ -526,13 +526,14 @@ Near = Annotated[int, typer.Option(
 Window = Annotated[str, typer.Option(metavar="LOW,HIGH|all",
     help="Of scans and 16-bit pictures, in their units; empty: as the file says.")]
 
-# %% ../nbs/23_your_images.ipynb #69413a17
+# %% ../nbs/23_your_images.ipynb #74ed4f7d
 def _rules(keep:list[str]|None, drop:list[str]|None, near:int, window:str, **more:Any)->Any:
     "The rules of an audit, from options."
     from ganbook.cleaning import Rules
     return Rules(near=near, keep=tuple(keep or ()), drop=tuple(drop or ()),
                  window=_limits(window), **more)
 
+# %% ../nbs/23_your_images.ipynb #6122af75
 def _limits(window:str)->tuple[float, float]|str|None:
     "A window from text: two numbers, all, or nothing."
     if window in ("", "all"): return window or None
@@ -541,6 +542,7 @@ def _limits(window:str)->tuple[float, float]|str|None:
         raise ValueError(f"window {window!r}: want two numbers such as -160,240, or all") from None
     return low, high
 
+# %% ../nbs/23_your_images.ipynb #6a289d29
 def _pixels(source:str)->Any: # a path, or an array (n, h, w, c)
     "What to look at: the pictures of a set as an array, all else as it is."
     from ganbook.datasets import DOWNLOADS, SETS, load_set
@@ -553,6 +555,7 @@ def _bits(images:Any)->int: # 8 or 16
     "How deep the files must be that lose nothing; the first hundred pictures tell."
     return 8 if len(images[:100].unique()) <= 256 else 16
 
+# %% ../nbs/23_your_images.ipynb #ac81e5a5
 @contextmanager
 def _counted(what:str)->Iterator[Callable[[int, int], None]]:
     "A bar on stderr, with an ETA, for work that reports (done, in all)."
@@ -923,38 +926,23 @@ AnyReal = Annotated[str|None, typer.Option(
     help="Real pictures to compare with; none: those of the run.")]
 Look = Annotated[int, typer.Option(help="How many pictures of each kind to look at.")]
 
-# %% ../nbs/23_your_images.ipynb #3f7c14f2
+# %% ../nbs/23_your_images.ipynb #ed17fbf7
 @app.command(help="Name what ails a run, with evidence and cure.\n\n"
                   "Example: ganbook diagnose runs/mine")
 def diagnose(run:Trained, data:AnyReal=None, n:Look=300, seed:Seed=0, device:Device="auto",
              as_json:Json=False)->None:
     if n < 64: raise ValueError(f"--n {n}: want at least 64 pictures to judge by")
     if run.is_file(): raise ValueError(f"{run} is a generator alone: name its run folder")
-    from ganbook.diagnosis import distances, indicators, judge
-    seen, step = gathered(run, data, n, seed, device)
-    marks = indicators(seen)
-    found = judge(marks, distances(seen))
+    from ganbook.api import Diagnosis
+    found = Diagnosis.of(*gathered(run, data, n, seed, device))
     sheets = sorted(run.glob("samples/*.png"))
-    value = {"run": str(run), "step": step, "diagnosis": found[0].name,
-             "findings": [asdict(f) for f in found], "indicators": marks,
+    value = {"run": str(run), "step": found.step, "diagnosis": found.name,
+             "findings": [asdict(f) for f in found.findings], "indicators": found.indicators,
              "look_at": str(sheets[-1]) if sheets else None}
-    lines = [f"Step {step}. Diagnosis: {found[0].name}.", *_explained(found)]
-    if sheets: lines.append(f"Look at {sheets[-1]}.")
+    lines = [str(found), *([f"Look at {sheets[-1]}."] if sheets else [])]
     result(value, "\n".join(lines), as_json)
 
-# %% ../nbs/23_your_images.ipynb #5f6d4325
-def _explained(found:"list[Finding]")->list[str]:
-    "A few lines for each finding: how sure, by which numbers, what helps."
-    from ganbook.diagnosis import MEANING
-    lines = []
-    for f in found:
-        lines.append(f"{f.name}, confidence {100 * f.confidence:.0f} %")
-        lines += [f"  {k} {v:.3g}: {MEANING.get(k, 'of the distance lately')}"
-                  for k, v in f.evidence.items()]
-        lines.append(f"  {f.cure} Chapter {f.chapter}.")
-    return lines
-
-# %% ../nbs/23_your_images.ipynb #c0cd3b7a
+# %% ../nbs/23_your_images.ipynb #cf1e947d
 def gathered(run:Path,      # a run folder
              data:str|None, # pictures to compare with; None: the run's own
              n:int,         # pictures of each kind
@@ -962,17 +950,13 @@ def gathered(run:Path,      # a run folder
              device:str,
             )->tuple["Evidence", int]: # evidence, step
     "All that a run folder and its pictures tell."
-    from ganbook.diagnosis import Evidence
-    from ganbook.training import Run, checkpoints, read_log
-    folder, stopped = Run(run), ""
-    if folder.report.exists():
-        stopped = json.loads(folder.report.read_text(encoding="utf-8")).get("stopped", "")
-    log = read_log(folder.log)
-    if stopped and not checkpoints(folder.checkpoints):
-        return Evidence(log=log, stopped=stopped), int(log[-1]["step"]) if log else 0
+    from ganbook.api import left_behind
+    from ganbook.training import Run, checkpoints
+    seen, folder = left_behind(run), Run(run)
+    if seen.stopped and not checkpoints(folder.checkpoints):
+        return seen, int(seen.log[-1]["step"]) if seen.log else 0
     gan = trained(run, device, "diagnose")
-    real, test = _known(gan, folder, data)
-    return _looked_at(gan, folder, real, test, n, seed, log, stopped), gan.gan.step
+    return gan.evidence(*_known(gan, folder, data), run, n, seed), gan.gan.step
 
 # %% ../nbs/23_your_images.ipynb #a3ad0f69
 def _known(gan:"ImageGAN", run:"Run", data:str|None)->tuple["Images|None", "Images|None"]:
@@ -986,53 +970,6 @@ def _known(gan:"ImageGAN", run:"Run", data:str|None)->tuple["Images|None", "Imag
     part, test = hold_out(found, plan.hold_out if plan else 0., gan.config.seed)
     seen = json.loads(run.config.read_text(encoding="utf-8")).get("data")
     return (part, test) if fingerprint(part.images) == seen else (None, found)
-
-# %% ../nbs/23_your_images.ipynb #bfa82d06
-def _looked_at(gan:"ImageGAN", run:"Run", real:"Images|None", test:"Images|None", n:int, seed:int,
-               log:list[dict[str, Any]], stopped:str)->"Evidence":
-    "Pictures from the average and from the generator of now, sheets, scores."
-    from ganbook.api import draw_noise, in_parts
-    from ganbook.diagnosis import Evidence, cut
-    from ganbook.games import GAMES, seeded
-    from ganbook.images import read_image
-    one, other = (_some(x, n) if x else None for x in (real, test))
-    like = other or one
-    mix = like.labels if like and gan.config.classes else None
-    with seeded(seed): noise = draw_noise(gan.config, n, mix)
-    def made(model:Any, count:int, at_once:int)->Any:
-        return in_parts(model, *(x[:count] for x in noise), device=gan.gan.engine.device,
-                        size=at_once)
-    size, channels = gan.config.size, gan.config.channels
-    sheets = [cut(read_image(p, channels), size) for p in sorted(run.samples.glob("*.png"))]
-    return Evidence(made(gan.generator(), n, 64), log, one.images if one else None,
-                    other.images if other else None, made(_of_now(gan), n, 64),
-                    made(gan.generator(), 32, 1), tuple(sheets[-12:]), lambda x: _score(gan, x),
-                    GAMES[gan.config.recipe.game],
-                    gan.gan.engine.unwrap_model(gan.gan.G), stopped)
-
-def _some(data:"Images", n:int)->"Images":
-    "At most so many pictures, from all over the set."
-    import torch
-    return data.take(torch.linspace(0, len(data) - 1, min(n, len(data))).long())
-
-def _of_now(gan:"ImageGAN")->Any: # a generator in evaluation mode
-    "The generator as it stands, not averaged, with statistics of its own."
-    from ganbook.api import draw_noise
-    from ganbook.games import seeded
-    from ganbook.training import refresh_norm
-    import copy
-    place = gan.gan.engine
-    with seeded(gan.config.seed): drawn = [draw_noise(gan.config, 64) for _ in range(20)]
-    inputs = (tuple(x.to(place.device) for x in part) for part in drawn)
-    return refresh_norm(copy.deepcopy(place.unwrap_model(gan.gan.G)), inputs)
-
-def _score(gan:"ImageGAN", images:Any)->Any: # (n, 1)
-    "D's score; with classes, that of the class which suits a picture best."
-    import torch
-    classes = len(gan.config.classes)
-    if not classes: return gan.scores(images)
-    each = [gan.scores(images, torch.full((len(images),), k)) for k in range(classes)]
-    return torch.stack(each).amax(0)
 
 # %% ../nbs/23_your_images.ipynb #6bc7492f
 SetName = Annotated[str|None, typer.Argument(help="One of them; some take options after a colon.")]

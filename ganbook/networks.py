@@ -124,7 +124,13 @@ def _embedded(embed:nn.Embedding|None, label:Tensor|None)->Tensor|None:
     raise ValueError("this network has no classes: leave the labels out" if embed is None else
                      "this network has classes: pass a label for each sample")
 
-# %% ../nbs/06_networks.ipynb #574b1bd7
+# %% ../nbs/06_networks.ipynb #cd0f9366
+def _middle(x:Tensor, size:tuple[int, int])->Tensor:
+    "The middle of pictures that came out too large."
+    top, left = ((a - b) // 2 for a, b in zip(x.shape[2:], size, strict=True))
+    return x[:, :, top:top + size[0], left:left + size[1]]
+
+# %% ../nbs/06_networks.ipynb #8427c9ea
 class Generator(Module):
     "From noise to a picture: a linear layer makes a small grid, each level doubles it, then tanh."
     def __init__(self,
@@ -154,11 +160,16 @@ class Generator(Module):
         embedded = _embedded(self.embed, label)
         if embedded is not None: z = torch.cat([z, embedded], 1)
         x = self.blocks(self.first(z).view(len(z), self.wide, *self.grid))
-        x = torch.tanh(self.last(F.relu(self.norm(x))))
-        top, left = ((a - b) // 2 for a, b in zip(x.shape[2:], self.size, strict=True))
-        return x[:, :, top:top + self.size[0], left:left + self.size[1]]
+        return _middle(torch.tanh(self.last(F.relu(self.norm(x)))), self.size)
 
-# %% ../nbs/06_networks.ipynb #a50838a8
+# %% ../nbs/06_networks.ipynb #47dd5e8c
+def _must_be(x:Tensor, size:tuple[int, int])->None:
+    "Refuse pictures of another size."
+    if x.shape[2:] != size:
+        raise ValueError(f"pictures of {x.shape[2]}x{x.shape[3]} met where "
+                         f"{size[0]}x{size[1]} is wanted: resize them first")
+
+# %% ../nbs/06_networks.ipynb #47bb47c0
 class Discriminator(Module):
     "From a picture to one score: each level halves the grid, a linear layer reads what is left."
     def __init__(self,
@@ -185,9 +196,7 @@ class Discriminator(Module):
     def forward(self, x:Tensor,          # (n, channels, h, w) in [-1, 1]
                 label:Tensor|None=None,  # (n,) whole numbers from 0; None without classes
                )->Tensor:                # (n, 1) scores: logits that a picture is real
-        if x.shape[2:] != self.size:
-            raise ValueError(f"pictures of {x.shape[2]}x{x.shape[3]} met where "
-                             f"{self.size[0]}x{self.size[1]} is wanted: resize them first")
+        _must_be(x, self.size)
         h, embedded = self.blocks(x).flatten(1), _embedded(self.embed, label)
         score = self.head(h)
         return score if embedded is None else score + (h * embedded).sum(1, keepdim=True)

@@ -131,7 +131,7 @@ def write_json(path:Path, # replaced if it exists
         os.replace(partial, path)
     finally: partial.unlink(missing_ok=True)
 
-# %% ../nbs/07_training.ipynb #3cc920af
+# %% ../nbs/07_training.ipynb #3977353d
 def save_checkpoint(gan:GAN,               # both networks, both optimisers, the step
                     average:AveragedModel, # the averaged generator
                     folder:str|Path,       # of checkpoints; each is a sub-folder named by its step
@@ -161,6 +161,7 @@ def save_checkpoint(gan:GAN,               # both networks, both optimisers, the
     for old in checkpoints(folder)[:-keep]: shutil.rmtree(old)
     return final
 
+# %% ../nbs/07_training.ipynb #dc611327
 def checkpoints(folder:str|Path, # of a run
                )->list[Path]:    # oldest first; half-written ones are not among them
     "The finished checkpoints in a folder."
@@ -252,7 +253,7 @@ def checkpointed(records:Iterable[Record], # of a game in play
         raise
     if main and gan.step != step: save_checkpoint(gan, average, folder)
 
-# %% ../nbs/07_training.ipynb #4965952a
+# %% ../nbs/07_training.ipynb #f717ed58
 def logged(records:Iterable[Record], # of a game in play
            path:str|Path,            # log.jsonl, a record a line
            every:int=10,             # which steps are written: those it divides
@@ -278,6 +279,7 @@ def logged(records:Iterable[Record], # of a game in play
             if not lines: file.write(line) # a run too short for a tenth step
             file.close()
 
+# %% ../nbs/07_training.ipynb #bed05d16
 def read_log(path:str|Path,              # log.jsonl; one that does not exist is empty
             )->list[dict[str, float]]:   # a dict a record; a half-written last line is left out
     "Read a log.jsonl."
@@ -329,7 +331,13 @@ def smooth(values:list[float], # in order
     starts = [max(0, i - window) for i in range(1, len(sums))]
     return [(sums[i] - sums[a]) / (i - a) for i, a in enumerate(starts, 1)]
 
-# %% ../nbs/07_training.ipynb #bd4e2222
+# %% ../nbs/07_training.ipynb #43b5353d
+def _numbers(record:Record, speed:float, word:str)->str:
+    "What stands behind the bar: step, losses, images a second, and a warning if there is one."
+    text = f"step {record.step}, D {record.d_loss:.3f}, G {record.g_loss:.3f}, {speed:.0f} images/s"
+    return f"{text}; {word}" if word else text
+
+# %% ../nbs/07_training.ipynb #db68c954
 def progress(records:Iterable[Record], # of a game in play
              batch_size:int,           # real images a step, for images/s
              steps:int|None=None,      # the goal, if it is a number of steps
@@ -356,9 +364,7 @@ def progress(records:Iterable[Record], # of a game in play
                 shown = now
                 bar.n = min(now, bar.total) if timed else record.step
                 speed = done * batch_size / max(now, 1e-9)
-                bar.set_postfix_str(f"step {record.step}, D {record.d_loss:.3f}, "
-                                    f"G {record.g_loss:.3f}, {speed:.0f} images/s"
-                                    + (f"; {word}" if (word := said()) else ""), refresh=True)
+                bar.set_postfix_str(_numbers(record, speed, said()), refresh=True)
             yield record
         if timed: bar.n = bar.total
 
@@ -554,15 +560,9 @@ class Placed(OneProcess):
 
     def unwrap_model(self, model:Module)->Module: return self.accelerator.unwrap_model(model)
 
-# %% ../nbs/07_training.ipynb #5151e968
-def accelerated(gan:GAN,              # as made on the CPU
-                device:str="auto",    # "auto": a GPU if there is one; or "cpu", "cuda", "mps"
-                precision:str="auto", # "fp32", "bf16", or "auto": bf16 where a GPU has it
-               )->GAN:                # the same game, in all processes that torchrun started
-    "Let accelerate place the game: device, precision, and gradients averaged over all processes."
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
-    from accelerate.utils import DistributedDataParallelKwargs
+# %% ../nbs/07_training.ipynb #7887867a
+def _placement(device:str, precision:str)->tuple[bool, bool]: # (on the CPU?, in bf16?)
+    "Turn two wishes into two decisions, or say why they cannot be granted."
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise ValueError(f"device {device!r}: want auto, cpu, cuda or mps")
     if precision not in ("auto", "fp32", "bf16"):
@@ -572,14 +572,24 @@ def accelerated(gan:GAN,              # as made on the CPU
                          "or run ganbook doctor")
     gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     cpu = device == "cpu" or not gpu # said outright: else accelerate plays alone on a CPU
-    if precision == "auto":
-        able = not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        precision = "bf16" if able else "fp32"
     if device == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device 'mps': torch sees no Apple GPU here; use auto or cpu")
+    if precision != "auto": return cpu, precision == "bf16"
+    return cpu, not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+# %% ../nbs/07_training.ipynb #9a531bcd
+def accelerated(gan:GAN,              # as made on the CPU
+                device:str="auto",    # "auto": a GPU if there is one; or "cpu", "cuda", "mps"
+                precision:str="auto", # "fp32", "bf16", or "auto": bf16 where a GPU has it
+               )->GAN:                # the same game, in all processes that torchrun started
+    "Let accelerate place the game: device, precision, and gradients averaged over all processes."
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import DistributedDataParallelKwargs
+    cpu, half = _placement(device, precision)
     world = int(os.environ.get("WORLD_SIZE", 1))
     AcceleratorState._reset_state(world == 1) # accelerate decides only once
-    engine = Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no",
+    engine = Accelerator(cpu=cpu, mixed_precision="bf16" if half else "no",
                          kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
     if device not in ("auto", engine.device.type):
         raise ValueError(f"device {device!r}: accelerate gave {engine.device.type} instead; "
@@ -588,7 +598,7 @@ def accelerated(gan:GAN,              # as made on the CPU
         raise ValueError(f"torchrun started {world} processes, accelerate sees "
                          f"{engine.num_processes}: each would train alone; unset its variables")
     G, D, opt_g, opt_d = engine.prepare(gan.G, gan.D, gan.opt_g, gan.opt_d)
-    placed = Placed(engine, precision)
+    placed = Placed(engine, "bf16" if half else "fp32")
     return replace(gan, G=G, D=D, opt_g=opt_g, opt_d=opt_d, engine=placed)
 
 # %% ../nbs/07_training.ipynb #34d5318c

@@ -470,6 +470,32 @@ def test_a_run_is_diagnosed_from_its_folder(run):
     assert value["indicators"]["company"] < 0.05 and value["indicators"]["overlap"] == 1
 
 
+def test_the_command_and_the_call_agree(run):
+    from ganbook.api import load
+    from ganbook.cli import hold_out
+
+    gan = load(run)
+    part, test = hold_out(gan.data(run.parent / "data"), 0.2, gan.config.seed)
+    found = gan.diagnose(part, test, run)
+    assert command("diagnose", run)[1].startswith(str(found))
+    value = json.loads(command("diagnose", run, "--json")[1])
+    assert value["diagnosis"] == found.name and value["step"] == found.step == 230
+    marks = {k: None if math.isnan(v) else v for k, v in found.indicators.items()}
+    assert value["indicators"] == marks
+
+
+def test_a_model_without_a_folder_is_judged_by_what_it_knows(run):
+    from ganbook.api import create_gan, load
+
+    gan, alone = load(run), load(run / "generator.safetensors")
+    found = gan.diagnose(test=run.parent / "data", n=64)
+    assert math.isnan(found.indicators["overfitting"]) and found.indicators["hold"] > 0
+    assert {f.name for f in gan.diagnose(n=64).findings} == {"healthy, too early to tell"}
+    for untrained in (alone, create_gan(size=8)):
+        with pytest.raises(ValueError, match="not trained yet"):
+            untrained.diagnose(n=64)
+
+
 def test_a_run_without_a_checkpoint_that_ended_in_nan_is_diagnosed_from_its_log(run, tmp_path):
     dead = tmp_path / "dead"
     shutil.copytree(run, dead)
