@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import io
 import math
+import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +17,8 @@ from scipy.linalg import sqrtm
 from scipy.special import stdtrit
 from tools.memory import Largest
 
+from ganbook import metrics
 from ganbook.features import Classifier, Encoder
-
 from ganbook.metrics import (
     ALL,
     GROUPS,
@@ -570,20 +572,131 @@ def test_inception_by_torch_fidelity(tmp_path, monkeypatch):
         inception(images)  # the state of an empty download fits no network
 
 
-def test_the_sandbox_drags_drops_and_copies():
-    sandbox = Sandbox(n=200)
-    knobs = sandbox.knobs
-    knobs["heap"].value = 3
-    knobs["right"].value, knobs["up"].value = 1.0, -0.5
-    assert sandbox.heaps.moves[2].tolist() == [1, -0.5] and sandbox.heaps.moves.abs().sum() == 1.5
-    knobs["heap"].value = 1
-    assert (knobs["right"].value, knobs["up"].value) == (0, 0)
-    knobs["heap"].value = 3
-    assert (knobs["right"].value, knobs["up"].value) == (1, -0.5)
-    knobs["kept"].value = 4
-    assert "modes            3" in sandbox.text.value
-    image = sandbox.image.value
+def mouse(sandbox: Sandbox, name: str, x: float, y: float) -> None:
+    "What the canvas would say if this happened at (x, y) of the plane."
+    from matplotlib.backend_bases import MouseEvent
+
+    canvas = sandbox.figure.canvas
+    at = sandbox.plane.transData.transform((x, y))
+    canvas.callbacks.process(name, MouseEvent(name, canvas, *at, button=1))
+
+
+def drag(sandbox: Sandbox, start: tuple[float, float], *way: tuple[float, float]) -> None:
+    mouse(sandbox, "button_press_event", *start)
+    for at in way:
+        mouse(sandbox, "motion_notify_event", *at)
+    mouse(sandbox, "button_release_event", *(way or [start])[-1])
+
+
+@pytest.fixture(params=["ipympl", "a still picture"])
+def sandbox(request, monkeypatch):
+    "In either canvas: the one that lives in the browser, and none."
+    if request.param == "a still picture":
+        monkeypatch.setitem(sys.modules, "ipympl.backend_nbagg", None)
+    else:
+        pytest.importorskip("ipympl")
+    sandbox = Sandbox()
+    assert (sandbox.canvas is None) == (request.param == "a still picture")
+    return sandbox
+
+
+def test_a_heap_is_dragged_and_all_measures_answer(sandbox):
+    sandbox.picture()
+    before, first = sandbox.fake.clone(), dict(sandbox.said)
+    near = (before - torch.tensor([1.0, 0.0])).norm(dim=1) <= 0.3
+    drag(sandbox, (1, 0), (0.5, 0.1), (0, 0.1), (0, 0))
+    moved = sandbox.fake - before
+    assert near.sum() > 10 and torch.allclose(moved[near], torch.tensor([-1.0, 0.0]), atol=1e-5)
+    assert (moved[~near] == 0).all() and not sandbox.held.any()
+    sandbox.figure.canvas.draw()
+    sandbox.picture()
+    for name in ("precision", "recall", "density", "coverage"):
+        assert sandbox.said[name].value != first[name].value
+    assert sandbox.said["precision"].value < first["precision"].value - 0.05
+    for name in ("Fréchet", "kernel"):
+        assert sandbox.said[name].value > first[name].value
+    texts = [text.get_text() for text in sandbox.bars.texts]
+    assert [text.split()[0] for text in texts] == list(sandbox.said)
+    assert all(m.brief in text for m, text in zip(sandbox.said.values(), texts, strict=True))
+    ends = sandbox.bars.lines[0].get_segments()[2][1][0]
+    assert ends == pytest.approx(sandbox.said["precision"].value / 1.5)
+
+
+def test_at_reach_0_a_single_point_is_dragged_and_fools_recall(sandbox):
+    sandbox.turn(SimpleNamespace(owner=SimpleNamespace(description="reach"), new=0.0))
+    sandbox.fake[:] = sandbox.train[0]
+    sandbox.fake[:40] += torch.arange(40)[:, None] * 1e-3  # so that none is where another is
+    sandbox.show()
+    sandbox.picture()
+    before, first = sandbox.fake.clone(), dict(sandbox.said)
+    for corner in ((-1.9, -1.9), (1.9, 1.9), (-1.9, 1.9), (1.9, -1.9), (0, 1.9), (0, -1.9)):
+        x, y = sandbox.fake[39].tolist()
+        drag(sandbox, (x, y), corner)
+        sandbox.fake = sandbox.fake[[*range(39, -1, -1), *range(40, 200)]].roll(1, 0)
+    assert ((sandbox.fake - before).abs().sum(1) > 0.5).sum() <= 6
+    sandbox.show()
+    sandbox.picture()
+    assert sandbox.said["recall"].value > first["recall"].value + 0.5
+    assert sandbox.said["coverage"].value < first["coverage"].value + 0.1
+
+
+def test_the_mouse_takes_nothing_where_nothing_is(sandbox):
+    sandbox.picture()
+    before, said = sandbox.fake.clone(), sandbox.said
+    drag(sandbox, (1.9, 1.9), (0, 0), (1, 1))
+    mouse(sandbox, "motion_notify_event", 1, 0)  # not pressed
+    mouse(sandbox, "button_press_event", 5, 0)  # beside the plane
+    mouse(sandbox, "motion_notify_event", 1, 0)
+    assert torch.equal(sandbox.fake, before)
+    sandbox.picture()
+    assert {k: m.value for k, m in sandbox.said.items()} == {k: m.value for k, m in said.items()}
+    mouse(sandbox, "button_press_event", 1, 0)
+    assert sandbox.held.any()
+    mouse(sandbox, "figure_leave_event", 1, 0)
+    assert not sandbox.held.any(), "whoever lets go outside has let go"
+
+
+def test_reports_of_the_mouse_wait_for_no_measure(monkeypatch):
+    "A hundred reports, one measuring: at the next drawing."
+    pytest.importorskip("ipympl")
+    sandbox, count = Sandbox(), []
+    measure = metrics.answers
+    monkeypatch.setattr(metrics, "answers", lambda *x: count.append(1) or measure(*x))
+    drag(sandbox, (1, 0), *[(1 - k / 100, 0) for k in range(100)])
+    assert not count
+    sandbox.figure.canvas.draw()
+    sandbox.figure.canvas.draw()
+    assert len(count) == 1
+
+
+def test_sliders_draw_the_made_points_anew(sandbox):
+    knobs = {knob.description: knob for knob in sandbox.box.children[0].children}
+    drag(sandbox, (1, 0), (0, 0))
+    knobs["reach"].value = 0.5
+    assert (sandbox.fake.norm(dim=1) < 0.3).any(), "a longer arm changes no point"
+    knobs["heaps"].value = 4
+    assert not (sandbox.fake.norm(dim=1) < 0.3).any()
+    sandbox.picture()
+    assert sandbox.said["modes"].value == 4
     knobs["copied"].value = 1.0
-    assert sandbox.image.value != image and "memorised        1" in sandbox.text.value
+    sandbox.picture()
+    assert sandbox.said["memorised"].value == 1 and torch.equal(sandbox.fake, sandbox.train)
+    knobs["copied"].value, knobs["spread"].value = 0.0, 0.4
+    sandbox.picture()
+    assert sandbox.said["precision"].value < 0.7
+
+
+def test_where_no_widgets_are_a_picture_is_shown(sandbox):
+    import base64
+
+    from PIL import Image
+
     shown = sandbox._repr_mimebundle_()
-    assert "image/png" in shown and "precision" in shown["text/plain"]
+    image = Image.open(io.BytesIO(base64.b64decode(shown["image/png"])))
+    assert image.size == (640, 304) and "precision" in shown["text/plain"]
+    words = [getattr(child, "value", "") for child in sandbox.box.children]
+    assert ("pip install ipympl" in str(words)) == (sandbox.canvas is None)
+    if sandbox.canvas is None:
+        before = sandbox.still.value
+        drag(sandbox, (1, 0), (0, 0))
+        assert sandbox.still.value != before
