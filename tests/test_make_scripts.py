@@ -142,6 +142,13 @@ def test_pairs(scripts, chinese):
         scripts.make_pairs(0, 1, "latin", "chinese")
 
 
+def test_word_pairs(scripts):
+    words = scripts.make_word_pairs(1, 20, "thai", "arabic")
+    again = scripts.make_pairs(1, 20, "thai", "arabic", words=True)
+    assert words["images"].shape == words["target"].shape == (20, 32, 96)
+    assert words["target"].tobytes() == again["target"].tobytes()
+
+
 @pytest.mark.parametrize("words", [False, True])
 def test_groups_keep_faces_apart(scripts, words):
     for target in scripts.SCRIPTS[1:]:

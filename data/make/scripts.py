@@ -4,8 +4,9 @@ make_numerals(seed, count) draws 0-9, make_words(seed, count) ten words, each in
 arabic, devanagari and thai script, from committed masters (`scripts_<script>.png`: every symbol in
 every face, ink or no ink, CELL pixels high) and what `scripts.json` says of the faces. A master is
 turned into its signed distance field, so that a stroke gets thicker or thinner by moving one
-threshold. make_pairs(seed, count, source, target) draws the same meaning twice, in the same slant,
-stroke weight, width and noise, with faces that are each other's nearest in style.
+threshold. make_pairs(seed, count, source, target) draws the same numeral twice, make_word_pairs
+the same word, in the same slant, stroke weight, width and noise, with faces that are each other's
+nearest in style.
 
 The masters were drawn once from Debian 12's font packages, and only that needs the fonts:
 
@@ -522,6 +523,17 @@ def make_pairs(
     names = ("labels", "groups", "face", "target_face", "held_out")
     names += ("slant", "weight", "target_weight", "width", "noise")
     return dict(images=images, target=targets) | columns(rows, names, 4, 1)
+
+
+def make_word_pairs(
+    seed: int = 0,
+    count: int = 2000,
+    source: str = "western",
+    target: str = "chinese",
+    size: tuple[int, int] | None = None,
+) -> dict[str, np.ndarray]:
+    "The same word in two scripts and one style, as make_pairs has numerals; uint8 (n, 32, 96)."
+    return make_pairs(seed, count, source, target, size, words=True)
 
 
 @functools.cache
