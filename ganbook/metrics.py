@@ -95,13 +95,11 @@ GROUPS = 20                                    # into which every sample is cut 
 ALL = torch.ones(1, GROUPS).double()           # which of them count: all,
 WITHOUT = 1 - torch.eye(GROUPS).double()       # or each left out in turn
 
-# %% ../nbs/08_metrics.ipynb #12719561
+# %% ../nbs/08_metrics.ipynb #6533f984
 class Moments:
     "Sums over a sample that may come in batches, by random group; its size is that of d, not n."
-    def __init__(self,
-                 dim:int,    # features per row
-                 seed:int=0, # of the grouping
-                ):
+    def __init__(self, dim:int, # features per row
+                 seed:int=0):   # of the grouping
         zeros = lambda *shape: torch.zeros(GROUPS, *shape, dtype=torch.float64)
         self.count, self.sums, self.squares = zeros(), zeros(dim), zeros(dim, dim)
         self.dim, self.n, self.centre = dim, 0, torch.zeros(dim, dtype=torch.float64)
@@ -113,14 +111,13 @@ class Moments:
         for part in features.detach().split(4096):
             rows = part.to("cpu", torch.float64)
             if self.n == 0: self.centre = rows.mean(0) # near the mean, where sums lose nothing
-            member = (self.n + torch.randperm(len(rows), generator=self.generator)) % GROUPS
+            turn = self.n + torch.randperm(len(rows), generator=self.generator)
+            for group in range(GROUPS): self._sum(group, rows[turn % GROUPS == group])
             self.n += len(rows)
-            for group in range(GROUPS): self._sum(group, rows[member == group])
         return self
 
     def _sum(self, group:int, rows:Tensor)->None:
-        x = rows - self.centre
-        self.count[group] += len(x)
+        x, self.count[group] = rows - self.centre, self.count[group] + len(rows)
         self.sums[group] += x.sum(0)
         self.squares[group] += x.T @ x
 
@@ -129,7 +126,7 @@ class Moments:
         "Mean and covariance of some of the groups, for several choices at once."
         n = (chosen @ self.count)[:, None]
         mean = chosen @ self.sums / n
-        squares = (chosen @ self.squares.flatten(1)).unflatten(1, (self.dim, self.dim))
+        squares = torch.einsum("sg,gij->sij", chosen, self.squares)
         spread = squares - n[..., None] * mean[:, :, None] * mean[:, None]
         return mean + self.centre, spread / (n[..., None] - 1)
 
@@ -270,13 +267,11 @@ def kernel_distance(real:Tensor, # (n, d) features
         total += (kernel_sum(x, x) - alone) / (len(x) * (len(x) - 1))
     return total - 2*kernel_sum(real.double(), fake.double()) / (len(real) * len(fake))
 
-# %% ../nbs/08_metrics.ipynb #950f5354
+# %% ../nbs/08_metrics.ipynb #ad1c2117
 class Cubes(Moments):
     "Sums of third powers as well, (d + 1)^3 a group: for kernel distances, up to 100 features."
-    def __init__(self,
-                 dim:int,    # features per row
-                 seed:int=0, # of the grouping
-                ):
+    def __init__(self, dim:int, # features per row
+                 seed:int=0):   # of the grouping
         super().__init__(dim, seed)
         self.cubes = torch.zeros(GROUPS, (dim + 1)**3, dtype=torch.float64)
         self.alone = torch.zeros(GROUPS, dtype=torch.float64) # each row with itself
@@ -726,7 +721,7 @@ def _canvas(figure:Any)->Any: # a widget; None without ipympl
     canvas.resizable = False
     return canvas
 
-# %% ../nbs/08_metrics.ipynb #d66ba760
+# %% ../nbs/08_metrics.ipynb #71b5d22f
 class Hand:
     "Made points of the ring, and a hand that drags them."
     reach, spread, heaps, copied = .3, .1, 8, 0. # of the hand; of each heap; how many; share
@@ -740,7 +735,7 @@ class Hand:
         n, self.at = len(self.train), torch.zeros(2)
         with seeded(2): self.fake = clouds("", RING[:self.heaps], self.spread).sample(n)
         self.fake[:int(self.copied * n)] = self.train[:int(self.copied * n)]
-        self.held = torch.zeros(n, dtype=torch.bool)
+        self.release()
 
     def take(self, at:Tensor)->None: # (2,)
         "Hold all points within reach, or the nearest alone; none where none is near."
@@ -752,73 +747,73 @@ class Hand:
         self.fake[self.held] += at - self.at
         self.at = at
 
-    def release(self)->None: self.held[:] = False
+    def release(self)->None: self.held = torch.zeros(len(self.fake), dtype=torch.bool)
 
-# %% ../nbs/08_metrics.ipynb #54b5d37b
-def _box(sandbox:"Sandbox")->Any: # a widget
-    "Four sliders, and below them the canvas; without ipympl, a picture and what to do."
-    import ipywidgets as w
-    ends = {"reach": (0., 1., .05), "spread": (.01, .5, .01), "heaps": (1, 8, 1), "copied": (0., 1., .05)}
-    knobs = []
-    for name, (low, high, step) in ends.items():
-        kind = w.IntSlider if name == "heaps" else w.FloatSlider
-        knobs.append(kind(value=getattr(sandbox, name), min=low, max=high, step=step,
-                          description=name, continuous_update=False))
-        knobs[-1].observe(sandbox.turn, "value")
-    advice = "To drag the points: pip install ipympl, and open this chapter in JupyterLab again."
-    below = [sandbox.canvas] if sandbox.canvas else [sandbox.still, w.Label(advice)]
-    return w.VBox([w.HBox(knobs, layout={"flex_flow": "row wrap"}), *below])
-
-# %% ../nbs/08_metrics.ipynb #3c8d0a98
-class Sandbox(Hand):
-    "A plane of points to drag with the mouse, and what all measures answer."
-    def __init__(self, n:int=200): # points of each sample
-        import ipywidgets as w
+# %% ../nbs/08_metrics.ipynb #61b07c66
+class _Shown(Hand):
+    "Points in a figure, measured whenever it is drawn after a change."
+    def __init__(self, n:int)->None:
         super().__init__(n)
         self.figure, self.plane, room = _figure(self.measure)
         self.bars, self.said, self.canvas = _Bars(room), dict[str, Measure](), _canvas(self.figure)
         self.real, self.made = (self.plane.scatter(*self.train.T, s=9, color=COLOURS[who])
                                 for who in ("real", "fake"))
-        for report in ("button_press", "motion_notify", "button_release", "figure_leave"):
-            self.figure.canvas.mpl_connect(f"{report}_event", self.hear)
-        self.still = w.Image(format="png", value=self.picture())
-        self.box = _box(self)
-
-    def hear(self, event:Any)->None: # of matplotlib
-        "Do what the mouse did."
-        at = torch.tensor([event.xdata, event.ydata]) if event.inaxes is self.plane else None
-        if event.name in ("button_release_event", "figure_leave_event"): self.release()
-        elif at is not None and event.name == "button_press_event": self.take(at)
-        elif at is not None and self.held.any(): self.move(at)
-        else: return
-        self.show()
-
-    def turn(self, change:Any)->None: # what ipywidgets tells
-        "Do what a slider says."
-        setattr(self, change.owner.description, change.new)
-        if change.owner.description != "reach": self.begin()
-        self.show()
-
-    def show(self)->None:
-        "Ask for a drawing of what has changed."
-        self.said = {}
-        self.figure.canvas.draw_idle()
-        if self.canvas is None: self.still.value = self.picture()
 
     def measure(self)->None:
-        "Measure, unless nothing has changed since."
         if self.said: return
         self.said = answers(self.train, self.held_out, self.fake)
         self.made.set_offsets(self.fake)
         self.made.set_sizes(torch.where(self.held, 30, 9))
         self.bars.show(self.said)
 
-    def picture(self)->bytes: # a PNG
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png")
-        return buffer.getvalue()
+    def picture(self)->bytes: # a PNG of few colours
+        from PIL import Image
+        drawn, small = io.BytesIO(), io.BytesIO()
+        self.figure.savefig(drawn, format="png")
+        Image.open(drawn).convert("RGB").quantize(32).save(small, "png")
+        return small.getvalue()
 
-    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # with a picture where no widgets are
-        still = {"image/png": base64.b64encode(self.picture()).decode()}
-        said = "\n".join(f"{name:10}{m.brief}" for name, m in self.said.items())
-        return {**self.box._repr_mimebundle_(**kwargs), **still, "text/plain": said}
+def _sliders(of:Hand, turn:Callable[[Any], None])->Any: # a widget
+    import ipywidgets as w
+    knob = lambda kind, name, low, high, step: kind(
+        getattr(of, name), min=low, max=high, step=step, description=name, continuous_update=False)
+    knobs = [knob(w.FloatSlider, "reach", 0, 1, .05), knob(w.FloatSlider, "spread", .01, .5, .01),
+             knob(w.IntSlider, "heaps", 1, 8, 1), knob(w.FloatSlider, "copied", 0, 1, .05)]
+    for each in knobs: each.observe(turn, "value")
+    return w.HBox(knobs, layout={"flex_flow": "row wrap"})
+
+# %% ../nbs/08_metrics.ipynb #11d4bec1
+class Sandbox(_Shown):
+    "Points to drag with the mouse, and what all measures answer."
+    def __init__(self, n:int=200): # points of each sample
+        import ipywidgets as w
+        super().__init__(n)
+        for report in ("button_press", "motion_notify", "button_release", "figure_leave"):
+            self.figure.canvas.mpl_connect(f"{report}_event", self.hear)
+        self.still = w.Image(value=self.picture()) # for where no mouse is felt
+        advice = "To drag the points: pip install ipympl, and open this in JupyterLab again."
+        below = [self.canvas] if self.canvas else [self.still, w.Label(advice)]
+        self.box = w.VBox([_sliders(self, self.turn), *below])
+
+    def hear(self, event:Any)->None: # a report of the mouse, as matplotlib tells it
+        if event.name in ("button_release_event", "figure_leave_event"): self.release()
+        elif event.inaxes is not self.plane: return
+        elif event.name == "button_press_event": self.take(torch.tensor([event.xdata, event.ydata]))
+        elif self.held.any(): self.move(torch.tensor([event.xdata, event.ydata]))
+        else: return
+        self.show()
+
+    def turn(self, change:Any)->None: # of a slider, as ipywidgets tells it
+        setattr(self, change.owner.description, change.new)
+        if change.owner.description != "reach": self.begin()
+        self.show()
+
+    def show(self)->None: # what has changed: ask for a drawing
+        self.said = {}
+        self.figure.canvas.draw_idle()
+        if self.canvas is None: self.still.value = self.picture()
+
+    def _repr_mimebundle_(self, **kwargs:Any)->dict[str, Any]: # a picture where no widgets are
+        still = base64.b64encode(self.picture()).decode()
+        text = "\n".join(text.get_text() for text in self.bars.texts)
+        return {**self.box._repr_mimebundle_(**kwargs), "image/png": still, "text/plain": text}
