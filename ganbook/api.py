@@ -8,7 +8,7 @@ __all__ = ['PENALTIES', 'BLOCKS', 'PRESETS', 'Draw', 'Stage', 'Recipe', 'Config'
            'Report', 'Measured', 'left_behind', 'Diagnosis', 'Questioned', 'Witness', 'Diagnosed', 'ImageGAN',
            'create_gan', 'load']
 
-# %% ../nbs/22_in_one_call.ipynb #c8cf84fd
+# %% ../nbs/22_in_one_call.ipynb #701a0d99
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +26,8 @@ from .diagnosis import (MEANING, Evidence, Finding, Watch, cut, distances, indic
 from .features import Encoder, extract, load_encoder
 from .games import GAMES, GAN, Penalty, Record, one_centred, play, r1, r2, seeded
 from .images import read_image, write_image
-from .metrics import (GROUPS, Distance, Neighbourhoods, discriminator_accuracy, frechet,
-                             neighbourhoods)
+from .metrics import (GROUPS, Distance, Measure, Neighbourhoods, discriminator_accuracy,
+                             frechet, memorised, neighbourhoods)
 from .networks import (ConvDown, ConvUp, Discriminator, Generator, Normal, ResidualDown,
                               ResidualUp, as_size, levels)
 from .training import (Run, accelerated, agreed, averaged, averaging, checkpoints,
@@ -368,7 +368,7 @@ class Judge(Trainer):
         given = as_labels(self.config.classes, len(fake), labels)
         return self.scores(real.images, real.labels), self.scores(fake, *given)
 
-# %% ../nbs/22_in_one_call.ipynb #fffb306f
+# %% ../nbs/22_in_one_call.ipynb #4d59b261
 @dataclass(frozen=True)
 class Report:
     "What `evaluate` measured."
@@ -377,16 +377,18 @@ class Report:
     step:int                      # of the model
     encoder:str = ""              # the note of the encoder that the numbers rest on
     neighbours:Neighbourhoods|None = None # precision, recall, ...; None where n is too small
+    memorised:Measure|None = None # share of copies of training pictures; None: they are not known
 
     def __str__(self)->str:
         near = f"{self.neighbours}\n" if self.neighbours else ""
+        near += f"memorised {self.memorised}\n" if self.memorised else ""
         return (f"Frechet distance {self.distance}\n{near}  {self.encoder}\n"
                 f"discriminator accuracy {self.discriminator_accuracy:.2f} "
                 "(0.5: it cannot tell them apart)")
 
     def to_dict(self)->dict[str, Any]: return asdict(self)
 
-# %% ../nbs/22_in_one_call.ipynb #81ad4fb1
+# %% ../nbs/22_in_one_call.ipynb #fb853287
 class Measured(Judge):
     "A judge whose pictures can be measured."
     def data(self, source:Any)->Images: # of this model's size and channels
@@ -398,6 +400,7 @@ class Measured(Judge):
                  n:int|None=None,  # how many to generate; None: as many as the real ones
                  seed:int=0,       # of noise and of the floor's halves
                  encoder:Encoder|None=None, # one of your own; None: the book's, for comparison
+                 train:Any=None,   # what was trained on, to look for copies; None: not known
                 )->Report:         # prints as a few lines
         "Measure the generated pictures against real ones, with intervals and floors."
         data = self.data(source)
@@ -407,8 +410,12 @@ class Measured(Judge):
         seen, made = extract(data.images, encoder), extract(fake, encoder)
         enough = min(len(seen), len(made)) >= 2 * GROUPS # below, there is no interval
         near = neighbourhoods(seen, made, seed=seed) if enough else None
+        learned = self.data(train).images if train is not None and enough else fake[:0]
+        copies = None
+        if len(learned) > 5: copies = memorised(extract(learned, encoder), seen, made, seed=seed)
         accuracy = discriminator_accuracy(*self.judge(data, fake, mix))
-        return Report(frechet(seen, made, seed=seed), accuracy, self.gan.step, encoder.note, near)
+        return Report(frechet(seen, made, seed=seed), accuracy, self.gan.step, encoder.note, near,
+                      copies)
 
 # %% ../nbs/22_in_one_call.ipynb #db60d4e8
 def _some(data:Images, n:int)->Images:
