@@ -124,9 +124,9 @@ class Augment(Module):
             if p > 0: x = torch.where(_each(x, torch.rand(len(x)) < p), op(x), x)
         return x
 
-# %% ../nbs/09_augment.ipynb #d902c254
+# %% ../nbs/09_augment.ipynb #ceecc5e3
 def transition(see:Op,        # an operation, or a whole `Augment`
-               world:Tensor,  # (k, c, h, w) different pictures, closed under it
+               world:Tensor,  # (k, c, h, w) different pictures; what it makes of one is another
                draws:int=4000, # of each picture
                seed:int=0,
               )->Tensor:      # (k, k) shares: column j tells what picture j is seen as
@@ -139,7 +139,7 @@ def transition(see:Op,        # an operation, or a whole `Augment`
     pairs = index.view(len(world), draws)
     return torch.stack([p.bincount(minlength=len(world)) / draws for p in pairs], 1)
 
-# %% ../nbs/09_augment.ipynb #3fa01437
+# %% ../nbs/09_augment.ipynb #bf064441
 def faintest(matrix:Tensor, # (k, k) as `transition` gives it
             )->tuple[float, Tensor]: # what is left of it, 1: all; (k,) the direction
     "The difference between two distributions that suffers most, and how much of it can be seen."
@@ -147,7 +147,7 @@ def faintest(matrix:Tensor, # (k, k) as `transition` gives it
     return values[-1].item(), directions[-1]
 
 def leaks(see:Op,         # an operation, or a whole `Augment`
-          world:Tensor,   # (k, c, h, w) different pictures, closed under it
+          world:Tensor,   # (k, c, h, w) as for `transition`
           draws:int=4000, # of each picture; more of them tell fainter differences from none
          )->bool:         # does it make different distributions look alike?
     "Can a generator go wrong without being noticed through this?"
