@@ -91,7 +91,7 @@ PRESETS = {
                     latent_dim=100, blocks="plain"),
 }
 
-# %% ../nbs/22_in_one_call.ipynb #2781ae09
+# %% ../nbs/22_in_one_call.ipynb #4b4c7129
 @dataclass(frozen=True)
 class Config:
     "All that decides a model before it has seen a picture; `config.json` of a run."
@@ -106,6 +106,9 @@ class Config:
     @staticmethod
     def from_dict(values:dict[str, Any])->"Config":
         "The config that `to_dict` described, after a trip through JSON."
+        if "translation" in values:
+            raise ValueError("this was trained to translate pictures, not to make them from noise: "
+                             "use ganbook.translation.load_translation, or ganbook translate")
         recipe = dict(values["recipe"])
         recipe["penalties"] = tuple((n, w, e) for n, w, e in recipe["penalties"])
         recipe["betas"] = tuple(recipe["betas"])
