@@ -672,7 +672,7 @@ def answers(train:Tensor,    # (n, 2) points that were trained on
             "coverage": four.coverage, "memorised": memorised(train, held_out, fake),
             "modes": modes}
 
-# %% ../nbs/08_metrics.ipynb #92676864
+# %% ../nbs/08_metrics.ipynb #05328bfe
 def _along(name:str, x:float)->float: # 0 to 1
     "How far along its bar a value stands."
     if name in ("Fréchet", "kernel"): x = math.log10(1 + 100*max(x, 0.)) / 3
@@ -683,7 +683,8 @@ class _Bars:
     "Eight bars with interval, floor and text: changed, not drawn anew, for a hand is waiting."
     def __init__(self, ax:Any)->None:
         from matplotlib.collections import LineCollection
-        line = lambda who, **style: ax.add_collection(LineCollection([], colors=COLOURS[who], **style))
+        line = lambda who, **style: ax.add_collection(
+            LineCollection([], colors=COLOURS[who], **style))
         self.lines = line("fake", lw=9, alpha=.3), line("fake", lw=2), line("real", lw=2)
         self.texts = [ax.text(0, row - .35, "", size=9, family="monospace") for row in range(8)]
         ax.set(xlim=(0, 1), ylim=(7.5, -.8))
@@ -696,7 +697,7 @@ class _Bars:
             places.append(([(0, row), (value, row)], [(low, row), (high, row)],
                            [(floor, row - .2), (floor, row + .2)]))
             self.texts[row].set_text(f"{name:10}{m.brief}")
-        for line, segments in zip(self.lines, zip(*places), strict=True): line.set_segments(segments)
+        for line, parts in zip(self.lines, zip(*places), strict=True): line.set_segments(parts)
 
 # %% ../nbs/08_metrics.ipynb #7bf41b3d
 def _figure(before:Callable[[], None])->tuple[Any, Any, Any]: # figure, the plane, room for bars
@@ -721,7 +722,7 @@ def _canvas(figure:Any)->Any: # a widget; None without ipympl
     canvas.resizable = False
     return canvas
 
-# %% ../nbs/08_metrics.ipynb #71b5d22f
+# %% ../nbs/08_metrics.ipynb #1cffc956
 class Hand:
     "Made points of the ring, and a hand that drags them."
     reach, spread, heaps, copied = .3, .1, 8, 0. # of the hand; of each heap; how many; share
@@ -740,7 +741,8 @@ class Hand:
     def take(self, at:Tensor)->None: # (2,)
         "Hold all points within reach, or the nearest alone; none where none is near."
         far = torch.linalg.vector_norm(self.fake - at, dim=1)
-        if far.min() < max(self.reach, .1): self.held, self.at = far <= max(self.reach, far.min()), at
+        least = far.min()
+        if least < max(self.reach, .1): self.held, self.at = far <= max(self.reach, least), at
 
     def move(self, at:Tensor)->None: # (2,)
         "Carry what is held."
