@@ -269,7 +269,7 @@ def test_hashes_are_those_of_the_library():
         )
         assert cleaning.perceptual_hash(np.asarray(small)) == str(imagehash.phash(small))
     big = broken.picture(random, 128).convert("L")
-    reduced = Image.fromarray(cleaning._thirty_two(big))
+    reduced = Image.fromarray(cleaning._thirty_two(np.asarray(big)))
     assert str(imagehash.phash(reduced)) == cleaning.perceptual_hash(np.asarray(reduced))
     assert imagehash.phash(reduced) - imagehash.phash(big) <= 4
 
@@ -828,3 +828,26 @@ def test_a_number_of_workers_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="workers is -1; 0 .* or more"):
         audit(tmp_path, workers=-1)
     assert audit(tmp_path, workers=0).kept == 3
+
+
+def test_a_box_never_leaves_the_picture(tmp_path):
+    (tmp_path / "in").mkdir()
+    shapes = [(w, h) for w in range(60, 400, 17) for h in (61, 97, 200, 251)]
+    for i, (w, h) in enumerate(shapes):  # a rounded box began a hair left of some of them
+        picture = broken.picture(np.random.default_rng(i), 400).crop((0, 0, w, h))
+        picture.save(tmp_path / "in" / f"{i:03}.png")
+    for size in (200, (48, 80)):
+        manifest = prepare(
+            tmp_path / "in", tmp_path / f"{size}", size, rules=Rules(near=-1, tiny=0)
+        )
+        assert manifest.kept == len(shapes)
+
+
+def test_a_picture_that_is_all_border_is_not_trimmed_away():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 90), np.uint8)
+    for border in ((0.49, 0, 0.49, 0), (0, 0.5, 0, 0.5)):
+        assert np.array_equal(
+            cleaning._fitted(pixels, (40, 90), border, "stretch"),
+            cleaning._fitted(pixels, (40, 90), (0, 0, 0, 0), "stretch"),
+        )
+    assert cleaning._inner(100, 100, (0.2, 0, 0.2, 0))[0] > 20
