@@ -425,6 +425,19 @@ def test_no_limit_was_changed_since(root):
             assert told(run) == run["named"].split(",")[0], run["key"]
 
 
+@pytest.mark.parametrize("key", ["healthy/shorter/glyphs/207", "mode collapse/glyphs/215"])
+def test_a_recorded_run_is_played_again_from_its_seed_and_gets_the_same_name(root, key):
+    from bench.diagnosis import played, validate
+
+    again = played(*next(run for run in validate() if run[0] == key))
+    before = next(run for run in recorded(root, "validate") if run["key"] == key)
+    assert again["named"].split(",")[0] == told(before) == before["truth"]
+    assert again["seed"] == before["seed"] and again["steps"] == before["steps"]
+    for name, limit in ((s.indicator, s.limit) for d in DISEASES for s in d.signs):
+        one, two = again["indicators"][name], before["indicators"][name]
+        assert (one is None) == (two is None) and (one is None or (one > limit) == (two > limit))
+
+
 # the command line
 
 
@@ -504,6 +517,41 @@ def test_a_run_without_a_checkpoint_that_ended_in_nan_is_diagnosed_from_its_log(
     (dead / "report.json").write_text(json.dumps(report))
     code, out, err = command("diagnose", dead)
     assert code == 0 and "Diagnosis: blow-up." in out and "Step 230" in out
+
+
+# real runs in real folders
+
+
+def verdict(*words):
+    "What `ganbook diagnose` names first."
+    code, out, err = command("diagnose", *words, "--json")
+    assert code == 0, err
+    return json.loads(out)["diagnosis"].split(",")[0]
+
+
+def test_a_real_run_is_healthy(tmp_path):
+    assert command("train", "digits", "--out", tmp_path / "run", "--steps", 240)[0] == 0
+    assert verdict(tmp_path / "run") == "healthy"
+
+
+def test_a_real_run_on_pictures_in_bgr_is_told_to_exchange_channels(tmp_path):
+    kind = pictures(400, channels=3)
+    for name, images in (("right", kind), ("wrong", swap_channels(kind))):
+        np.save(tmp_path / f"{name}.npy", ((images + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy())
+    words = ("train", tmp_path / "wrong.npy", "--out", tmp_path / "run", "--steps", 150)
+    assert command(*words)[0] == 0
+    assert verdict(tmp_path / "run", "--data", tmp_path / "right.npy") == "swapped channels"
+    assert verdict(tmp_path / "run") == "healthy"  # its own pictures are wrong in the same way
+
+
+@pytest.mark.xfail(strict=True, reason="a sheet of white pictures only is cut into none")
+def test_a_real_run_with_a_rate_a_thousand_times_too_high_has_blown_up(tmp_path):
+    from ganbook.api import Recipe, create_gan
+
+    gan = create_gan(size=8, recipe=Recipe(learning_rate=2.0))
+    gan.fit("digits", steps=60, run=tmp_path / "run", show=False)
+    assert verdict(tmp_path / "run", "--data", "digits") == "blow-up"
+    assert gan.diagnose("digits").name == "blow-up"
 
 
 def test_what_cannot_be_diagnosed_is_said(run, tmp_path):
