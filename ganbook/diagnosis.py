@@ -696,7 +696,7 @@ def warning(latest:Sequence[dict[str, Any]], # some hundred records, oldest firs
     if swing(latest) > 1.2: return "the game swings: add R1, take the momentum out"
     return ""
 
-# %% ../nbs/10_diagnosis.ipynb #0234e7cd
+# %% ../nbs/10_diagnosis.ipynb #5974c42f
 def cut(sheet:Tensor,         # (c, H, W) a sheet that ganbook wrote, in [-1, 1]
         size:tuple[int, int], # (height, width) of a picture on it
        )->Tensor:             # (n, c, h, w)
@@ -708,7 +708,8 @@ def cut(sheet:Tensor,         # (c, H, W) a sheet that ganbook wrote, in [-1, 1]
         cells = rows.unfold(1, high, high).unfold(2, wide, wide).flatten(1, 2).transpose(0, 1)
         tones = cells[:, :-1] if len(sheet) in (2, 4) else cells # a gap is white and transparent
         if not (tones[..., -2:, :] == 1).all() or not (tones[..., -2:] == 1).all(): continue
-        full = (tones[..., :-2, :-2] < 1).flatten(1).any(1) # not an empty place in the last row
-        return cells[full][..., :-2:scale, :-2:scale]
+        full = (tones[..., :-2, :-2] < 1).flatten(1).any(1)
+        full[:len(full) - (sheet.shape[2] + 2) // wide] = True # only the last row has empty places
+        return cells[full if full.any() else ~full][..., :-2:scale, :-2:scale]
     raise ValueError(f"a sheet of {sheet.shape[1]}x{sheet.shape[2]} pixels holds no pictures of "
                      f"{size[0]}x{size[1]}: name one that ganbook wrote for this run")
