@@ -6,18 +6,21 @@
 __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 'Minutes', 'AnyData', 'FreeRun', 'Data',
            'ReportFile', 'Against', 'Target', 'Keep', 'Drop', 'Near', 'Window', 'CleanOut', 'Fit', 'Trim', 'Bits',
            'Channels', 'Redo', 'RunOut', 'Size', 'AnyMinutes', 'Steps', 'Preset', 'Labels', 'Resume', 'AnySeed', 'Stop',
-           'HoldOut', 'Trained', 'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'Real', 'AnyCount',
-           'Whose', 'AnyReal', 'Look', 'SetName', 'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result',
-           'first', 'plain', 'sentence', 'Commands', 'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told',
-           'enough', 'hold_out', 'Plan', 'Job', 'read_plan', 'resume_line', 'fit', 'spent', 'sheet', 'measure',
-           'read_classes', 'numbers', 'conclude', 'affordable', 'free_memory', 'one_thread', 'cost', 'check', 'prepare',
-           'free_run', 'quickstart', 'train', 'generate', 'trained', 'evaluate', 'diagnose', 'gathered', 'datasets',
-           'examined', 'look_at_pair', 'look_at_versions', 'look_at_device', 'look_at_threads', 'look_at_memory',
-           'look_at_disk', 'look_at_encoders', 'look_at_cache', 'doctor']
+           'HoldOut', 'To', 'HowTo', 'Trained', 'Pictures', 'Count', 'Label', 'Truncation', 'SHEETS', 'LIST', 'INSTEAD',
+           'Real', 'AnyCount', 'Whose', 'AnyReal', 'Look', 'Sides', 'Source', 'Translated', 'Back', 'OwnSize', 'MADE',
+           'SetName', 'SetOut', 'SetSize', 'SetCount', 'PACKAGES', 'note', 'result', 'first', 'plain', 'sentence',
+           'Commands', 'picture_size', 'picture_channels', 'goal', 'at_least_one', 'told', 'tell_skipped', 'enough',
+           'hold_out', 'Plan', 'Job', 'read_plan', 'resume_line', 'fit', 'spent', 'sheet', 'measure', 'read_classes',
+           'numbers', 'conclude', 'affordable', 'free_memory', 'one_thread', 'cost', 'check', 'prepare', 'free_run',
+           'quickstart', 'train', 'generate', 'trained', 'translates', 'evaluate', 'diagnose', 'gathered', 'partners',
+           'chosen_way', 'read_pairs', 'piles', 'held_apart', 'measure_translation', 'learn', 'finished',
+           'learn_translation', 'translate', 'to_translate', 'opened_translation', 'Work', 'translate_files',
+           'datasets', 'examined', 'look_at_pair', 'look_at_versions', 'look_at_device', 'look_at_threads',
+           'look_at_memory', 'look_at_disk', 'look_at_encoders', 'look_at_cache', 'doctor']
 
-# %% ../nbs/23_your_images.ipynb #0f33ff47
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+# %% ../nbs/23_your_images.ipynb #30d9a13a
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count, pairwise
 from pathlib import Path
@@ -34,19 +37,21 @@ import statistics
 import subprocess
 import sys
 import time
+import unicodedata
 import warnings
 
 import typer
 from typer.core import TyperGroup
 
-# %% ../nbs/23_your_images.ipynb #a4660748
+# %% ../nbs/23_your_images.ipynb #4c21830f
 if TYPE_CHECKING:
     from ganbook.api import ImageGAN
     from ganbook.datasets import Images
     from ganbook.diagnosis import Evidence
     from ganbook.training import Run
+    from ganbook.translation import Translation
 else: # the names exist, so that annotations can be resolved
-    ImageGAN = Images = Run = Evidence = Any
+    ImageGAN = Images = Run = Evidence = Translation = Any
 
 # %% ../nbs/23_your_images.ipynb #6ba2574d
 def note(text:str, # a sentence on the way
@@ -142,7 +147,7 @@ def held(run:"Run", # a folder
     "The run, locked by the first process; the others neither lock nor write."
     return run if first() else nullcontext(run)
 
-# %% ../nbs/23_your_images.ipynb #67d5e9d8
+# %% ../nbs/23_your_images.ipynb #5aa1bfc3
 MANUAL = """Train a GAN on your own pictures, generate new ones, and measure them honestly.
 
 \b
@@ -153,6 +158,10 @@ MANUAL = """Train a GAN on your own pictures, generate new ones, and measure the
   ganbook generate runs/mine --n 64 --out new.png          new pictures
   ganbook evaluate runs/mine --data more_photos/           how good they are
   ganbook diagnose runs/mine                               what ails it, and what helps
+
+\b
+  ganbook train day/ --to night/ --out runs/night          from one kind of picture to another
+  ganbook translate runs/night photos/ --out at_night      a folder, translated
 
 DATA is a folder of pictures (sub-folders are classes with --labels), an .npy or .npz array
 (N,H,W), (N,H,W,C) or (N,C,H,W), or a set of the book: digits, rooms, glyphs, ...; ganbook
@@ -203,7 +212,7 @@ def at_least_one(option:str,      # its name, for the message
     "Check a count."
     if number is not None and number < 1: raise ValueError(f"{option} {number}: want at least 1")
 
-# %% ../nbs/23_your_images.ipynb #a2ea4d6f
+# %% ../nbs/23_your_images.ipynb #e9123405
 def told(data:"Images", # as load_data gives it
         )->"Images":    # the same
     "Say what was found, and what was skipped and why: a few examples and a count."
@@ -211,10 +220,15 @@ def told(data:"Images", # as load_data gives it
     kind = {1: "grey", 3: "colour"}.get(c, "colour with alpha")
     classes = "" if data.labels is None else f", {_many(len(data.classes), 'class')}"
     note(f"{data.name or 'data'}: {_many(n, 'picture')} of {h}x{w}, {kind}{classes}")
-    if data.skipped: note(f"skipped {_many(len(data.skipped), 'file')} that cannot be used:")
-    for _, reason in data.skipped[:5]: note(f"  {reason}")
-    if len(data.skipped) > 5: note(f"  and {len(data.skipped) - 5} more")
+    tell_skipped(data.skipped)
     return data
+
+def tell_skipped(skipped:Sequence[tuple[str, str]], # (path, reason) of each
+                )->None:
+    "Name the first five files that cannot be used, and count the rest."
+    if skipped: note(f"skipped {_many(len(skipped), 'file')} that cannot be used:")
+    for _, reason in skipped[:5]: note(f"  {reason}")
+    if len(skipped) > 5: note(f"  and {len(skipped) - 5} more")
 
 def enough(data:"Images", # any number
           )->"Images":    # the same, two or more
@@ -241,7 +255,7 @@ def hold_out(data:"Images",  # all pictures
     if one_group or fraction * len(data) < FEW: return data, None
     return split(data, fraction, seed)
 
-# %% ../nbs/23_your_images.ipynb #b3a25219
+# %% ../nbs/23_your_images.ipynb #4b6751f5
 @dataclass(frozen=True)
 class Plan:
     "What a run was asked for."
@@ -250,6 +264,9 @@ class Plan:
     minutes:float|None = None # the goal, if it is a time
     steps:int|None = None     # the goal, if it is a number of steps
     stop:str = "goal"         # or "auto": before the goal, if nothing improves any more
+    to:str|None = None        # of a translation: the pictures to learn to make
+    size:str|None = None      # of a translation: as --size says it
+    channels:str = "auto"     # of a translation: as --channels says it
 
 @dataclass
 class Job:
@@ -261,7 +278,7 @@ class Job:
     plan:Plan            # the goal
     began:float = field(default_factory=time.monotonic)
 
-# %% ../nbs/23_your_images.ipynb #a9c838ca
+# %% ../nbs/23_your_images.ipynb #b07c2d85
 def read_plan(run:"Run",   # a run folder
              )->Plan|None: # None: it was made from Python
     "The plan of an existing run."
@@ -272,10 +289,10 @@ def resume_line(plan:Plan, # of the run
                 run:"Run", # its folder
                )->str:     # ready to be pasted
     "The command that goes on with a run."
-    folder = shlex.quote(str(run.folder))
-    return f"ganbook train {shlex.quote(plan.source)} --out {folder} --resume"
+    folder, to = shlex.quote(str(run.folder)), f" --to {shlex.quote(plan.to)}" if plan.to else ""
+    return f"ganbook train {shlex.quote(plan.source)}{to} --out {folder} --resume"
 
-# %% ../nbs/23_your_images.ipynb #bb0c5094
+# %% ../nbs/23_your_images.ipynb #bf06a24e
 def fit(job:Job, # its run entered
        )->None:
     "Train until the goal, log and save on the way; Ctrl-C leaves with 130 and the way to go on."
@@ -285,28 +302,35 @@ def fit(job:Job, # its run entered
     if first(): _describe(job)
     with interruptible() as asked:
         try:
-            for _ in gan.train(job.train, job.plan.steps, _left(job), run, asked, draw,
-                               through=through): pass
+            for _ in gan.train(job.train, job.plan.steps, _left(gan, run, job.plan), run, asked,
+                               draw, through=through): pass
         except FloatingPointError as error:
             if first(): _diagnosable(error, gan, run)
             raise _kept(error, run) from error
         if first(): draw(run.folder / "samples.png")
-    if asked.is_set():
-        note(f"ganbook: stopped at step {gan.gan.step} and nothing is lost; "
-             f"go on with: {resume_line(job.plan, run)}")
-        raise typer.Exit(130)
-    if through and not _reached(job): note(f"settled at step {gan.gan.step}: stopped")
+    if asked.is_set(): _stopped(gan, run, job.plan)
+    if through and not _reached(gan, run, job.plan): note(f"settled at step {gan.gan.step}: stopped")
     if not first(): raise typer.Exit(0) # the first measures and reports
 
-# %% ../nbs/23_your_images.ipynb #cafb44a3
+# %% ../nbs/23_your_images.ipynb #1d1169f1
 def _describe(job:Job)->None:
     "Write the config, and the plan into it, before the first step."
-    from ganbook.training import write_json
     job.gan.describe(job.run, job.train)
-    config = json.loads(job.run.config.read_text(encoding="utf-8"))
-    write_json(job.run.config, {**config, "plan": asdict(job.plan)})
+    _planned(job.run, job.plan)
 
-def _diagnosable(error:FloatingPointError, gan:"ImageGAN", run:"Run")->None:
+def _stopped(gan:Any, run:"Run", plan:Plan)->None:
+    "Leave after a Ctrl-C, and say how to go on."
+    note(f"ganbook: stopped at step {gan.gan.step} and nothing is lost; "
+         f"go on with: {resume_line(plan, run)}")
+    raise typer.Exit(130)
+
+def _planned(run:"Run", plan:Plan)->None:
+    "Write the plan into the config."
+    from ganbook.training import write_json
+    config = json.loads(run.config.read_text(encoding="utf-8"))
+    write_json(run.config, {**config, "plan": asdict(plan)})
+
+def _diagnosable(error:FloatingPointError, gan:Any, run:"Run")->None:
     "Leave word of how the run ended, for `diagnose`."
     from ganbook.training import write_json
     write_json(run.report, {"run": str(run.folder), "step": gan.gan.step, "stopped": str(error)})
@@ -325,12 +349,17 @@ def spent(log:list[dict[str, float]], # as read_log gives it
     clock = [0., *(r["seconds"] for r in log)]
     return sum(b - a if b >= a else b for a, b in pairwise(clock))
 
-# %% ../nbs/23_your_images.ipynb #cb4f8915
-def _left(job:Job)->float|None:
+# %% ../nbs/23_your_images.ipynb #25a5392f
+def _left(gan:Any, run:"Run", plan:Plan)->float|None:
     "Minutes to go; None where the goal is a number of steps."
-    return None if job.plan.minutes is None else job.plan.minutes - _spent(job.gan, job.run)
+    return None if plan.minutes is None else plan.minutes - _spent(gan, run)
 
-def _spent(gan:"ImageGAN", run:"Run")->float:
+def _reached(gan:Any, run:"Run", plan:Plan)->bool:
+    "Whether there is nothing left to do."
+    left = _left(gan, run, plan)
+    return gan.gan.step >= plan.steps if plan.steps else left is not None and left <= 0
+
+def _spent(gan:Any, run:"Run")->float:
     "Minutes of training so far; what came before the first checkpoint is lost and does not count."
     from ganbook.training import read_log
     return spent(read_log(run.log)) / 60 if gan.gan.step else 0.
@@ -364,24 +393,25 @@ def _whole(place:Path)->Iterator[Path]:
         os.replace(part, place)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/23_your_images.ipynb #16650419
+# %% ../nbs/23_your_images.ipynb #1faba6b9
 def measure(gan:"ImageGAN",     # trained
             real:"Images",      # to compare with
             against:str,        # what these are: "held-out", "training" or "given"
             n:int|None=None,    # pictures to generate; None: as many as real ones
             seed:int=0,         # of the noise
             encoder:Any=None,   # an `Encoder` of one's own; None: the book's
+            seen:"Images|None"=None, # what was trained on, to look for copies; None: not known
            )->tuple[dict[str, Any], list[str]]: # for programs, for people
     "Measure what can be measured; say what each number means, and what cannot be measured."
     if len(real) < FEW:
         why = (f"{_many(len(real), 'picture')} are too few to measure with: {FEW} is the least, "
                "some 2000 a good number")
         return {"measured": False, "why": why}, [f"Not measured: {why}. Look at the samples."]
-    report = gan.evaluate(real, n, seed, encoder)
+    report = gan.evaluate(real, n, seed, encoder, seen)
     lines = [f"Measured against {len(real)} {against} pictures:",
              f"  Frechet distance {report.distance}",
              "    from the generated pictures to the real ones; a perfect generator gets real "
-             "against real", f"    {report.encoder}", *_quality(report.neighbours),
+             "against real", f"    {report.encoder}", *_quality(report.neighbours), *_copies(report.memorised),
              f"  discriminator accuracy {report.discriminator_accuracy:.2f}",
              "    how often the opponent still tells real from generated; 0.5: it cannot"]
     if against == "training":
@@ -395,6 +425,13 @@ def _quality(seen:Any)->list[str]: # `Neighbourhoods` or None
             "    share of the generated pictures that lie among real ones",
             f"  recall {seen.recall}",
             "    share of the real pictures that lie among generated ones: what is not forgotten"]
+
+def _copies(seen:Any)->list[str]: # `Measure` or None
+    "Copies of training pictures, for people."
+    if seen is None: return []
+    return [f"  memorised {seen}",
+            "    share of the generated pictures that are nearer to one training picture than honest "
+            "ones"]
 
 # %% ../nbs/23_your_images.ipynb #e0457e79
 def read_classes(gan:"ImageGAN", # with classes
@@ -416,7 +453,7 @@ def read_classes(gan:"ImageGAN", # with classes
              f"    it reads {100 * right:.1f} % of held-out real pictures rightly"]
     return {"classifier_accuracy": right, "as_asked": followed, **asdict(seen)}, lines
 
-# %% ../nbs/23_your_images.ipynb #3a3a0d2d
+# %% ../nbs/23_your_images.ipynb #0bfc9bbc
 def numbers(gan:"ImageGAN",     # trained
             train:"Images",     # for a classifier to learn from
             test:"Images|None", # to measure with; None: measure with `train`
@@ -427,7 +464,8 @@ def numbers(gan:"ImageGAN",     # trained
            )->tuple[dict[str, Any], list[str]]: # for programs, for people
     "All that can be measured."
     against = against if test else "training"
-    value, lines = measure(gan, test or train, against, n, seed, encoder)
+    seen = train if against == "held-out" else None
+    value, lines = measure(gan, test or train, against, n, seed, encoder, seen)
     if gan.config.classes and test and test is not train and value["measured"]:
         value["classes"], more = read_classes(gan, train, test, seed)
         lines += more
@@ -604,7 +642,7 @@ Bits = Annotated[int, typer.Option(help="8 or 16 bits a channel in the PNG files
 Channels = Annotated[str, typer.Option(help="auto, 1, 3 or 4.")]
 Redo = Annotated[bool, typer.Option("--redo", help="Make all anew, with other settings.")]
 
-# %% ../nbs/23_your_images.ipynb #8f72c87a
+# %% ../nbs/23_your_images.ipynb #55aa2fcc
 @app.command(help="Write a cleaned, resized copy of a set, with a manifest.\n\n"
                   "Example: ganbook prepare photos/ --out clean --size 64")
 def prepare(data:Data, out:CleanOut, size:Target="64", channels:Channels="auto",
@@ -621,8 +659,21 @@ def prepare(data:Data, out:CleanOut, size:Target="64", channels:Channels="auto",
         made = cleaning.prepare(_pixels(data), out, wanted, picture_channels(channels), rules,
                                 against, progress=tell, redo=redo)
     if report: _write_page(report, made.audit.html())
+    _carry_groups(Path(data), out)
     step = f"ganbook train {shlex.quote(str(out))} --out runs/mine --size {size}"
     result(made.to_dict(), f"{made}\nNext:\n  {step}", as_json)
+
+# %% ../nbs/23_your_images.ipynb #994e979e
+def _carry_groups(source:Path, out:Path)->None:
+    "Write down for the copies which of them must not be split apart, where the originals say so."
+    from ganbook.datasets import write_groups
+    if not (source / "groups.json").is_file(): return
+    known = json.loads((source / "groups.json").read_text(encoding="utf-8"))
+    known = {unicodedata.normalize("NFC", name): group for name, group in known.items()}
+    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    entries = [json.loads(line) for line in lines if line]
+    write_groups(out, {file: known[name] for entry in entries for file, _ in entry["outputs"]
+                       if (name := unicodedata.normalize("NFC", entry["name"])) in known})
 
 # %% ../nbs/23_your_images.ipynb #6d5c6583
 @contextmanager
@@ -680,14 +731,14 @@ def quickstart(data:AnyData=None, minutes:Minutes=2, out:FreeRun=Path("runs/quic
         value, lines = conclude(job)
     result(value, "\n".join([*lines, "", *_next(run.folder, gan.config.classes)]), as_json)
 
-# %% ../nbs/23_your_images.ipynb #01ef108a
+# %% ../nbs/23_your_images.ipynb #5245ff38
 RunOut = Annotated[Path, typer.Option(help="Run folder.")]
 Size = Annotated[str|None, typer.Option(
     help="32, or HEIGHTxWIDTH; none: arrays keep theirs, folders get 32 or 64.")]
 AnyMinutes = Annotated[float|None, typer.Option(help="How long; with neither this nor --steps: 2.")]
 Steps = Annotated[int|None, typer.Option(help="Or until this step.")]
 Preset = Annotated[str|None, typer.Option(
-    help="quick (none: this), relativistic, hinge, wasserstein or dcgan.")]
+    help="quick (none: this), few (for little data), relativistic, hinge, wasserstein or dcgan.")]
 Labels = Annotated[bool, typer.Option("--labels", help="Learn the classes, too.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run at --out.")]
 AnySeed = Annotated[int|None, typer.Option(help="Of everything random; none: 0.", min=0,
@@ -695,45 +746,53 @@ AnySeed = Annotated[int|None, typer.Option(help="Of everything random; none: 0."
 Stop = Annotated[str, typer.Option(
     help="goal, or auto: earlier, when nothing improves any more; with auto alone: 60 minutes.")]
 HoldOut = Annotated[float, typer.Option(help="Share kept aside to measure with, 0 to 0.5.")]
+To = Annotated[str|None, typer.Option(
+    help="Learn to translate DATA into pictures like these: a folder or an array.")]
+HowTo = Annotated[str|None, typer.Option("--way",
+    help="With --to: paired, regression, cycle, contrastive or consistent; none: paired where all "
+         "file names match, else contrastive, or consistent with --labels.")]
 
-# %% ../nbs/23_your_images.ipynb #65bfea46
+# %% ../nbs/23_your_images.ipynb #4708ffb7
 @app.command(help="Train on DATA and leave a run folder behind.\n\n"
              "Example: ganbook train flowers/ --out runs/flowers --size 64 --labels --minutes 30")
 def train(data:Data, out:RunOut, size:Size=None, channels:Channels="auto", minutes:AnyMinutes=None,
           steps:Steps=None, preset:Preset=None, labels:Labels=False, resume:Resume=False,
           force:Force=False, device:Device="auto", seed:AnySeed=None, hold_out:HoldOut=.2,
-          stop:Stop="goal", as_json:Json=False)->None:
+          stop:Stop="goal", to:To=None, way:HowTo=None, as_json:Json=False)->None:
     goal(minutes, steps)
+    _sensible(stop, hold_out, resume, force)
+    wish = dict(size=picture_size(size), channels=picture_channels(channels), preset=preset,
+                labels=labels or None, seed=seed)
+    plan, folder = Plan(data, hold_out, minutes, steps, stop), shlex.quote(str(out))
+    use = f"ganbook generate {folder} --n 64 --out new.png"
+    if to or way or resume and translates(out):
+        plan, wish = replace(plan, to=to, size=size, channels=channels), {**wish, "way": way}
+        value, lines = learn_translation(out, plan, wish, device, resume, force)
+        use = f"ganbook translate {folder} FOLDER --out translated"
+    else: value, lines = _go_on(out, plan, wish, device) if resume else \
+                         _begin(out, plan, wish, device, force)
+    more = ["", "Next:", f"  {use}", f"  ganbook train {shlex.quote(data)} --out {folder} --resume "
+                                    "--minutes 10"]
+    result(value, "\n".join([*lines, *more]), as_json)
+
+# %% ../nbs/23_your_images.ipynb #b39d4c81
+def _sensible(stop:str, hold_out:float, resume:bool, force:bool)->None:
+    "Refuse options that cannot be, or cannot be together."
     if stop not in ("goal", "auto"): raise ValueError(f"--stop {stop}: want goal or auto")
     if stop == "auto": alone("train --stop auto")
     if not 0 <= hold_out <= .5: raise ValueError(f"--hold-out {hold_out:g}: want 0 to 0.5")
     if resume and force: raise ValueError("--resume and --force were both given: want one of them")
-    wish = dict(size=picture_size(size), channels=picture_channels(channels), preset=preset,
-                labels=labels or None, seed=seed)
-    plan = Plan(data, hold_out, minutes, steps, stop)
-    value, lines = _go_on(out, plan, wish, device) if resume else \
-                   _begin(out, plan, wish, device, force)
-    folder = shlex.quote(str(out))
-    more = [f"Next:\n  ganbook generate {folder} --n 64 --out new.png",
-            f"  ganbook train {shlex.quote(data)} --out {folder} --resume --minutes 10"]
-    result(value, "\n".join([*lines, "", *more]), as_json)
 
-# %% ../nbs/23_your_images.ipynb #d98afb73
+# %% ../nbs/23_your_images.ipynb #f3fe2622
 def _begin(out:Path, plan:Plan, wish:dict[str, Any], device:str,
            force:bool)->tuple[dict[str, Any], list[str]]:
     "A new run."
     one_thread()
     from ganbook.api import PRESETS, create_gan
     from ganbook.datasets import load_data
-    from ganbook.training import Run
-    if plan.minutes is None and plan.steps is None:
-        plan = replace(plan, minutes=60. if plan.stop == "auto" else 2.)
-    run, name, seed = Run(out, force=force), wish["preset"] or "quick", wish["seed"] or 0
+    plan, name, seed = _with_goal(plan), wish["preset"] or "quick", wish["seed"] or 0
     if name not in PRESETS: raise ValueError(f"--preset {name}: want one of {', '.join(PRESETS)}")
-    if first() and run.config.exists() and not force:
-        raise ValueError(f"{out} holds a run already: add --resume to go on with it, --force to "
-                         "replace it, or choose another --out")
-    labels = bool(wish["labels"])
+    run, labels = _new_run(out, force), bool(wish["labels"])
     found = told(enough(load_data(plan.source, wish["size"], wish["channels"], labels)))
     part, test = hold_out(found, plan.hold_out, seed)
     _, c, h, w = found.shape
@@ -744,36 +803,55 @@ def _begin(out:Path, plan:Plan, wish:dict[str, Any], device:str,
         fit(job)
         return conclude(job)
 
-# %% ../nbs/23_your_images.ipynb #3be05b7f
+# %% ../nbs/23_your_images.ipynb #2b8732dc
+def _with_goal(plan:Plan)->Plan:
+    "The plan, with a goal where none was given."
+    if plan.minutes is not None or plan.steps is not None: return plan
+    return replace(plan, minutes=60. if plan.stop == "auto" else 2.)
+
+def _new_run(out:Path, force:bool)->"Run": # not entered
+    "A run folder that is free, or may be replaced."
+    from ganbook.training import Run
+    run = Run(out, force=force)
+    if first() and run.config.exists() and not force:
+        raise ValueError(f"{out} holds a run already: add --resume to go on with it, --force to "
+                         "replace it, or choose another --out")
+    return run
+
+# %% ../nbs/23_your_images.ipynb #7d98b011
 def _go_on(out:Path, plan:Plan, wish:dict[str, Any], device:str)->tuple[dict[str, Any], list[str]]:
     "Go on with a run, on its own terms; with its own goal if none is given."
     one_thread()
     from ganbook.api import load
-    from ganbook.training import Run
-    run = Run(out, resume=True)
-    if not run.config.exists():
-        raise ValueError(f"{out} holds no run: leave --resume out to begin one")
+    run = _old_run(out)
     with held(run):
         gan, old = load(out, device), read_plan(run)
-        _same(out, gan, wish)
+        _same(out, _terms(gan), wish)
         plan = _goal_of(plan, old or Plan(plan.source, 0., 2.), _spent(gan, run))
         part, test = hold_out(told(gan.data(plan.source)), plan.hold_out, gan.config.seed)
         job = Job(gan, part, test, run, plan)
-        if _reached(job):
-            raise ValueError(f"{out} has reached its goal at step {gan.gan.step}: "
-                             "give --minutes or --steps to train on")
-        note(f"going on after step {gan.gan.step}")
+        _more_to_do(gan, run, plan)
         fit(job)
         return conclude(job)
 
-# %% ../nbs/23_your_images.ipynb #71c00dc2
-def _same(out:Path, gan:"ImageGAN", wish:dict[str, Any])->None:
-    "Refuse options that contradict a run which is gone on with."
+# %% ../nbs/23_your_images.ipynb #b76f3c56
+def _old_run(out:Path)->"Run": # not entered
+    "A run folder to go on with."
+    from ganbook.training import Run
+    run = Run(out, resume=True)
+    if run.config.exists(): return run
+    raise ValueError(f"{out} holds no run: leave --resume out to begin one")
+
+def _terms(gan:"ImageGAN")->dict[str, Any]:
+    "What decided the weights that exist, under the names of the options."
     from ganbook.api import PRESETS
     c = gan.config
     preset = next((k for k, v in PRESETS.items() if v == c.recipe), "of its own")
-    kept = dict(size=c.size, channels=c.channels, preset=preset, labels=bool(c.classes),
+    return dict(size=c.size, channels=c.channels, preset=preset, labels=bool(c.classes),
                 seed=c.seed)
+
+def _same(out:Path, kept:dict[str, Any], wish:dict[str, Any])->None:
+    "Refuse options that contradict a run which is gone on with."
     for key, value in wish.items():
         if value is not None and value != kept[key]:
             raise ValueError(f"{out} was begun with {key} {kept[key]}, now it is {value}: "
@@ -787,10 +865,12 @@ def _goal_of(plan:Plan, old:Plan, past:float)->Plan:
     if plan.minutes is not None: return replace(plan, minutes=plan.minutes + past)
     return replace(plan, minutes=old.minutes, steps=old.steps)
 
-def _reached(job:Job)->bool:
-    "Whether there is nothing left to do."
-    left = _left(job)
-    return job.gan.gan.step >= job.plan.steps if job.plan.steps else left is not None and left <= 0
+def _more_to_do(gan:Any, run:"Run", plan:Plan)->None:
+    "Refuse a run that has nothing left to do."
+    if _reached(gan, run, plan):
+        raise ValueError(f"{run.folder} has reached its goal at step {gan.gan.step}: "
+                         "give --minutes or --steps to train on")
+    note(f"going on after step {gan.gan.step}")
 
 # %% ../nbs/23_your_images.ipynb #a0102771
 Trained = Annotated[Path, typer.Argument(help="Run folder, or a generator.safetensors.")]
@@ -802,7 +882,7 @@ Truncation = Annotated[float|None, typer.Option(
 SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LIST = ".generated.json" # in a folder of pictures: the files that `generate` wrote
 
-# %% ../nbs/23_your_images.ipynb #d36a781e
+# %% ../nbs/23_your_images.ipynb #6421584b
 @app.command(help="Generate new pictures.\n\n"
                   "Example: ganbook generate runs/mine --n 64 --out new.png\n\n"
                   "A file each: ganbook generate runs/mine --n 1000 --out new/")
@@ -810,7 +890,7 @@ def generate(run:Trained, out:Pictures, n:Count=64, label:Label=None, truncation
              seed:Seed=0, force:Force=False, device:Device="auto", as_json:Json=False)->None:
     at_least_one("--n", n)
     single = out.suffix.lower() in SHEETS
-    _may_write(out, single, force)
+    _may_write(out, single, force, LIST, "generate")
     gan = trained(run, device, "generate")
     choice = dict(label=label, truncation=truncation)
     if single: sheet(gan, out, n, seed, **choice)
@@ -818,19 +898,19 @@ def generate(run:Trained, out:Pictures, n:Count=64, label:Label=None, truncation
     value = {"run": str(run), "step": gan.gan.step, "out": str(out), "n": n, "seed": seed, **choice}
     result(value, f"{_many(n, 'new picture')} in {out}", as_json)
 
-# %% ../nbs/23_your_images.ipynb #a6dd6815
-def _may_write(out:Path, single:bool, force:bool)->None:
+# %% ../nbs/23_your_images.ipynb #f992d3e5
+def _may_write(out:Path, single:bool, force:bool, ours:str, command:str)->None:
     "Refuse a place that is taken."
     if out.is_dir() if single else out.is_file():
         raise ValueError(f"{out} is a {'folder' if single else 'file'}: choose another --out")
     taken = out.exists() and (single or any(out.iterdir()))
     if taken and not force:
         raise ValueError(f"{out} exists: choose another --out, or add --force to replace it")
-    if taken and not single and not (out / LIST).exists():
-        raise ValueError(f"{out} was not written by ganbook generate, and --force removes only "
+    if taken and not single and not (out / ours).exists():
+        raise ValueError(f"{out} was not written by ganbook {command}, and --force removes only "
                          "what that wrote: choose another --out")
 
-# %% ../nbs/23_your_images.ipynb #333941de
+# %% ../nbs/23_your_images.ipynb #216842dc
 def trained(run:Path,          # a run folder or a generator
             device:str,        # "auto", "cpu", "cuda" or "mps"
             command:str,       # which one asks
@@ -841,10 +921,26 @@ def trained(run:Path,          # a run folder or a generator
         raise ValueError(f"{run} does not exist: name a run folder that ganbook train wrote")
     one_thread()
     from ganbook.api import load
+    if translates(run):
+        raise ValueError(f"{run} translates pictures, and {command} is for those that come from "
+                         f"noise: {INSTEAD.get(command, INSTEAD['generate'])}")
     gan = load(run, device)
     if run.is_dir() and not gan.gan.step:
         raise ValueError(f"{run} has no checkpoint yet: wait for the first, or resume the run")
     return gan
+
+# %% ../nbs/23_your_images.ipynb #c8ce2ed7
+INSTEAD = {"generate": "use ganbook translate RUN SRC --out DIR",
+           "evaluate": "its report.json says how good it is; ganbook translate uses it",
+           "diagnose": "look at its samples.png and curves.png, and read report.json"}
+
+def translates(run:Path, # a run folder or a generator
+              )->bool:
+    "Was it trained to translate pictures?"
+    from ganbook.training import load_generator
+    config = run / "config.json"
+    if config.is_file(): return "translation" in json.loads(config.read_text(encoding="utf-8"))
+    return run.is_file() and "translation" in load_generator(run)[0]
 
 # %% ../nbs/23_your_images.ipynb #c5a1d47f
 def _one_by_one(gan:"ImageGAN", out:Path, n:int, seed:int, **choice:Any)->None:
@@ -958,18 +1054,457 @@ def gathered(run:Path,      # a run folder
     gan = trained(run, device, "diagnose")
     return gan.evidence(*_known(gan, folder, data), run, n, seed), gan.gan.step
 
-# %% ../nbs/23_your_images.ipynb #a3ad0f69
+# %% ../nbs/23_your_images.ipynb #ec5772a9
 def _known(gan:"ImageGAN", run:"Run", data:str|None)->tuple["Images|None", "Images|None"]:
     "(pictures that were trained on, others of the kind), as far as the run tells or --data gives."
-    from ganbook.training import fingerprint
     plan = read_plan(run)
-    if plan is None and data is None:
+    source = data or (plan.source if plan else None)
+    if source is None:
         raise ValueError(f"{run.folder} was made from Python and does not say from which pictures: "
                          "name them with --data")
-    found = told(gan.data(data or plan.source)) # type: ignore[union-attr]
-    part, test = hold_out(found, plan.hold_out if plan else 0., gan.config.seed)
+    real, test = _parted(told(gan.data(source)), plan, run, gan.config.seed)
+    if real is None and data and plan:
+        with suppress(ValueError, OSError): # they may be gone
+            real, _ = _parted(gan.data(plan.source), plan, run, gan.config.seed)
+    return real, test
+
+def _parted(found:"Images", plan:Plan|None, run:"Run", seed:int)->"tuple[Images|None, Images|None]":
+    "(those that were trained on, those that were not), by the run's checksum."
+    from ganbook.training import fingerprint
+    part, test = hold_out(found, plan.hold_out if plan else 0., seed)
     seen = json.loads(run.config.read_text(encoding="utf-8")).get("data")
     return (part, test) if fingerprint(part.images) == seen else (None, found)
+
+# %% ../nbs/23_your_images.ipynb #fd11b515
+def partners(source:Path, # folder
+             target:Path, # folder
+            )->tuple[list[tuple[Path, Path]], int]: # files of one name; how many have no partner
+    "Pair the pictures of two folders by their names, whatever their format."
+    from ganbook.cleaning import pictures
+    files = [pictures(folder) for folder in (source, target)]
+    here, there = ({_bare(p, folder): p for p in found}
+                   for folder, found in zip((source, target), files, strict=True))
+    pairs = [(here[name], there[name]) for name in here if name in there]
+    return pairs, sum(map(len, files)) - 2 * len(pairs)
+
+def _bare(path:Path, folder:Path)->str:
+    "A file's name below its folder, without the suffix, the same letters on every system."
+    return unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
+
+# %% ../nbs/23_your_images.ipynb #aa586797
+def chosen_way(way:str|None, # --way
+               labels:bool,  # are sub-folders classes?
+               pairs:int,    # files with a partner
+               left:int,     # files without
+              )->str:        # a name in `WAYS`
+    "How to learn; what was asked for, or what the names of the files suggest."
+    from ganbook.translation import WAYS
+    if way is not None and way not in WAYS:
+        raise ValueError(f"--way {way}: want one of {', '.join(WAYS)}")
+    if way is not None and labels and WAYS[way].pairs:
+        raise ValueError(f"--way {way} learns from pairs and needs no --labels: leave them out")
+    if way: return way
+    if labels: return "consistent"
+    if pairs and left: note(f"{_many(pairs, 'name')} match and {_many(left, 'file')} have no "
+                            "partner: --way paired would learn from the pairs alone")
+    return "paired" if pairs and not left else "contrastive"
+
+# %% ../nbs/23_your_images.ipynb #80d1039f
+def read_pairs(pairs:list[tuple[Path, Path]], # files
+               size:tuple[int, int],          # (height, width)
+               channels:int|None,             # 1, 3 or 4; None: 1 where a side is all grey, else 3
+               folder:Path,                   # of the sources, for groups that stay together
+              )->tuple["Images", "Images"]:   # row by row; the first has what was skipped
+    "Read both of each pair, or neither."
+    import torch
+    from ganbook.datasets import Images, _groups_of
+    from ganbook.images import ImageError, read_image, resize
+    kept, good, skipped = [], [], []
+    with _counted("reading") as tell:
+        for i, pair in enumerate(pairs, 1):
+            try: kept.append([resize(read_image(p, channels or 3), size) for p in pair])
+            except ImageError as error: skipped.append((str(pair[0]), str(error)))
+            else: good.append(pair[0])
+            tell(i, len(pairs))
+    if not kept: raise ValueError(f"none of the {_many(len(pairs), 'pair')} can be read; the "
+                                  f"first: {skipped[0][1]}")
+    groups, names = _groups_of(folder, good, list(range(len(good))))
+    a, b = (_lean(torch.stack(side), channels) for side in zip(*kept, strict=True))
+    return (Images(a, groups=groups, name=folder.name, skipped=tuple(skipped), names=names),
+            Images(b, name="answers"))
+
+def _lean(images:Any, channels:int|None)->Any: # (n, c, h, w)
+    "One channel of pictures that are grey all over, unless the number was asked for."
+    import torch
+    grey = channels is None and torch.equal(images[:, :1].expand_as(images), images)
+    return images[:, :1].clone() if grey else images
+
+# %% ../nbs/23_your_images.ipynb #4bb4cd49
+def piles(plan:Plan,         # source, to and size
+          way:str|None,      # --way, or that of the run
+          labels:bool,       # are sub-folders classes?
+         )->tuple[str, "Images", "Images"]: # a name in `WAYS`; to translate from; to translate to
+    "Read both sides of a translation."
+    from ganbook.translation import WAYS
+    here, there = Path(plan.source), Path(plan.to or "")
+    if here.exists() and there.exists() and here.resolve() == there.resolve():
+        raise ValueError(f"{here} was given as DATA and as --to: name two folders")
+    folders, size = here.is_dir() and there.is_dir(), picture_size(plan.size)
+    pairs, left = partners(here, there) if folders else ([], 0)
+    way, channels = chosen_way(way, labels, len(pairs), left), picture_channels(plan.channels)
+    if not (folders and WAYS[way].pairs): sides = _unpaired(plan, size, channels, labels,
+                                                            WAYS[way].pairs)
+    elif not pairs:
+        raise ValueError(f"no picture in {here} has the name of one in {there}: give partners the "
+                         "same name, or choose --way contrastive, which needs none")
+    else:
+        if left: note(f"left out: {_many(left, 'file')} without a partner of the same name")
+        sides = read_pairs(pairs, size or _usual(here), channels, here)
+    for side in sides: told(enough(side))
+    note(f"way: {way}")
+    return way, *sides
+
+# %% ../nbs/23_your_images.ipynb #3f2ef3c6
+def _usual(folder:Path)->tuple[int, int]:
+    "The size that a folder gets where none is asked for."
+    from ganbook.datasets import _folder_size
+    return (_folder_size(folder),) * 2
+
+def _unpaired(plan:Plan, size:tuple[int, int]|None, channels:int|None, labels:bool,
+              pairs:bool)->tuple["Images", "Images"]:
+    "Two sets as they are read everywhere, of one size; of one number of channels if unpaired."
+    from ganbook.datasets import load_data
+    from ganbook.images import to_channels
+    a = load_data(plan.source, size, channels, labels)
+    b = load_data(plan.to, tuple(a.shape[2:]), channels, labels)
+    if labels and a.classes != b.classes:
+        odd = sorted({*a.classes} ^ {*b.classes})
+        raise ValueError(f"classes {odd} are on one side only: --labels wants the same sub-folders "
+                         "in both; leave it out to learn without classes")
+    if not labels: a, b = (replace(x, labels=None, classes=()) for x in (a, b))
+    if pairs: return a, b
+    most = max(a.shape[1], b.shape[1])
+    return replace(a, images=to_channels(a.images, most)), \
+           replace(b, images=to_channels(b.images, most))
+
+# %% ../nbs/23_your_images.ipynb #3c7b90dd
+Sides = tuple["Images", "Images"] # source and target
+
+def held_apart(source:"Images", target:"Images", # as `piles` gives them
+               pairs:bool,                       # do they belong together, row by row?
+               fraction:float, seed:int,         # as in `hold_out`
+              )->tuple["Sides", "Sides|None"]:   # to train on; to measure with, or None
+    "Keep some of both sides aside."
+    if not pairs:
+        (a, x), (b, y) = (hold_out(side, fraction, seed) for side in (source, target))
+        return ((a, b), (x, y)) if x and y else ((source, target), None)
+    joined = replace(source, facts={"target": target.images})
+    part, test = hold_out(joined, fraction, seed)
+    def apart(both:"Images")->"Sides":
+        answers = replace(both, images=both.facts["target"], facts={}, skipped=())
+        return replace(both, facts={}), answers
+    return apart(part), apart(test) if test else None
+
+# %% ../nbs/23_your_images.ipynb #e7277131
+def measure_translation(gan:"Translation",         # trained
+                        source:"Images", target:"Images", # to measure with
+                        pairs:bool,                # is each target the answer to its source?
+                       )->tuple[dict[str, Any], list[str]]: # for programs, for people
+    "How near to the answers, how like the other side, and what doing nothing would score."
+    from ganbook.features import extract
+    from ganbook.metrics import frechet, frechet_distance
+    from ganbook.translation import psnr
+    made, value, lines = gan.translate(source.images), dict[str, Any](), list[str]()
+    same, wanted = source.shape[1] == target.shape[1], target.images
+    untouched = lambda number: f"; untouched sources: {number:.1f}" if same else ""
+    if pairs:
+        value["psnr"] = psnr(made, wanted).mean().item()
+        if same: value["psnr_untouched"] = psnr(source.images, wanted).mean().item()
+        lines += [f"  PSNR {value['psnr']:.1f} dB, from the right answers; more is nearer"
+                  + untouched(value.get("psnr_untouched", 0))]
+    if min(len(source), len(target)) >= FEW:
+        seen, got = extract(wanted), extract(made)
+        value["distance"] = asdict(distance := frechet(seen, got))
+        if same: value["distance_untouched"] = frechet_distance(seen, extract(source.images))
+        lines += [f"  Frechet distance {distance}" + untouched(value.get("distance_untouched", 0)),
+                  "    from the translations to real pictures of the other side"]
+    return value, lines
+
+# %% ../nbs/23_your_images.ipynb #a94d22d7
+def learn(gan:"Translation", run:"Run", # entered
+          plan:Plan, train:"Sides",
+         )->None:
+    "Train a translation until its goal; Ctrl-C leaves with 130 and the way to go on."
+    from ganbook.training import interruptible, progress
+    left, size = _left(gan, run, plan), gan.task.batch_size
+    gan._describe(run, *train)
+    _planned(run, plan)
+    with interruptible() as asked:
+        try:
+            records = gan.records(*train, plan.steps, left, run, asked)
+            for _ in progress(records, size, plan.steps, left): pass
+        except FloatingPointError as error:
+            _diagnosable(error, gan, run)
+            raise _kept(error, run) from error
+        run.finish(gan.average.module, gan._metadata(), gan._draw)
+    if asked.is_set(): _stopped(gan, run, plan)
+
+# %% ../nbs/23_your_images.ipynb #46802352
+def _rows(gan:"Translation", source:"Images", target:"Images", pairs:bool, path:Path)->None:
+    "A sheet: sources, their translations, and, where they are known, the answers."
+    from ganbook.images import grid, to_channels
+    import torch
+    some = source.images[:10]
+    rows = [some, gan.translate(some), *([target.images[:10]] if pairs else [])]
+    most = max(row.shape[1] for row in rows)
+    sheet = torch.cat([to_channels(row, most) for row in rows])
+    scale = max(1, math.ceil(48 / max(sheet.shape[2:])))
+    with _whole(path) as part: grid(sheet, len(some), scale=scale).save(part)
+
+# %% ../nbs/23_your_images.ipynb #6c2c793b
+def finished(gan:"Translation", run:"Run", train:"Sides", test:"Sides|None", began:float,
+            )->tuple[dict[str, Any], list[str]]: # for programs, for people
+    "Measure, draw, write report.json, and say where everything is."
+    from ganbook.training import write_json
+    from ganbook.translation import WAYS
+    note("measuring ...")
+    pairs, (source, target) = WAYS[gan.task.way].pairs, test or train
+    measured, lines = measure_translation(gan, source, target, pairs)
+    _rows(gan, source, target, pairs, run.folder / "samples.png")
+    against = "held-out" if test else "training"
+    value = {"run": str(run.folder), "step": gan.gan.step, "way": gan.task.way,
+             "sources": len(train[0]), "targets": len(train[1]), "against": against,
+             "held_out": len(test[0]) if test else 0, "measured": bool(measured), **measured,
+             "seconds": round(time.monotonic() - began, 1),
+             "skipped": [{"path": p, "reason": r} for s in train for p, r in s.skipped]}
+    write_json(run.report, plain(value))
+    rows = ", and the answers below them" if pairs else ""
+    head = f"Measured with {_many(len(source), f'{against} picture')}:" if lines else \
+           f"Not measured: fewer than {FEW} pictures a side. Look at the samples."
+    return value, [f"Done: {_many(gan.gan.step, 'step')}; everything is in {run.folder}:",
+                   f"  samples.png             pictures, their translations{rows}",
+                   "  curves.png              losses and scores",
+                   "  report.json             the numbers below", "", head, *lines]
+
+# %% ../nbs/23_your_images.ipynb #f5cfed4a
+def learn_translation(out:Path, plan:Plan, wish:dict[str, Any], device:str, resume:bool,
+                      force:bool)->tuple[dict[str, Any], list[str]]: # for programs, for people
+    "Begin a translation, or go on with one."
+    from ganbook.translation import WAYS
+    for option, given in (("--preset", wish.pop("preset")), ("--stop auto", plan.stop == "auto")):
+        if given: raise ValueError(f"{option} is for pictures from noise: leave it out with --to")
+    if not (resume or plan.to): raise ValueError(f"--way {wish['way']} wants --to: name the folder "
+                                                 "of pictures that shall be made")
+    alone("train --to")
+    one_thread()
+    began = time.monotonic()
+    start = _reopened(out, plan, wish, device) if resume else _fresh(out, plan, wish, device, force)
+    gan, run, plan, source, target = start
+    pairs = WAYS[gan.task.way].pairs
+    train, test = held_apart(source, target, pairs, plan.hold_out, gan.task.seed)
+    with run:
+        if resume: _more_to_do(gan, run, plan)
+        learn(gan, run, plan, train)
+        return finished(gan, run, train, test, began)
+
+# %% ../nbs/23_your_images.ipynb #db1e48e6
+Start = tuple["Translation", "Run", Plan, "Images", "Images"]
+
+def _fresh(out:Path, plan:Plan, wish:dict[str, Any], device:str, force:bool)->"Start":
+    "A new translation and what it learns from."
+    from ganbook.translation import Task, Translation
+    run, labels = _new_run(out, force), bool(wish["labels"])
+    way, source, target = piles(plan, wish["way"], labels)
+    task = Task(way, (source.shape[1], target.shape[1]), len(source.classes) if labels else 0,
+                seed=wish["seed"] or 0)
+    height, width = source.shape[2:]
+    _roomy(400 * task.batch_size, height, width, "train")
+    plan = replace(_with_goal(plan), size=f"{height}x{width}")
+    return Translation(task, device), run, plan, source, target
+
+def _reopened(out:Path, plan:Plan, wish:dict[str, Any], device:str)->"Start":
+    "An old one, on its own terms; with its own goal if none is given."
+    run = _old_run(out)
+    gan, old = opened_translation(out, device, fresh=True), read_plan(run)
+    if old is None or old.to is None:
+        raise ValueError(f"{out} was made from Python: go on with "
+                         "ganbook.translation.load_translation and fit")
+    task = gan.task
+    _same(out, dict(size=picture_size(old.size), channels=picture_channels(old.channels),
+                    labels=bool(task.classes), seed=task.seed, way=task.way), wish)
+    plan = _goal_of(plan, old, _spent(gan, run))
+    plan = replace(plan, to=plan.to or old.to, size=old.size, channels=old.channels)
+    return gan, run, plan, *piles(plan, task.way, bool(task.classes))[1:]
+
+# %% ../nbs/23_your_images.ipynb #94bf8cc7
+def _roomy(floats:int,           # for each pixel
+           height:int, width:int,
+           what:str,             # it is for
+          )->None:
+    "Refuse what the memory cannot hold, where that can be known."
+    need, free = floats * 4 * height * width / 2**30, free_memory()
+    if free is not None and need > free:
+        raise ValueError(f"{height}x{width} pixels take some {need:.1f} GB of memory to {what}, "
+                         f"and {free:.1f} GB are free: take a smaller --size")
+
+# %% ../nbs/23_your_images.ipynb #9d6d16cf
+Source = Annotated[str, typer.Argument(metavar="SRC", help="Folder, picture, .npy or .npz.")]
+Translated = Annotated[Path, typer.Option(help="Folder for the translations; names are kept.")]
+Back = Annotated[bool, typer.Option("--back", help="The other way, where cycle learned both.")]
+OwnSize = Annotated[str|None, typer.Option(
+    help="Bring pictures to 64, or HEIGHTxWIDTH, first; none: each keeps its own size.")]
+MADE = ".translated.jsonl" # in a folder of translations: what `translate` wrote
+
+# %% ../nbs/23_your_images.ipynb #786a20a8
+@app.command(help="Translate pictures with what ganbook train --to has learned.\n\n"
+                  "Example: ganbook translate runs/night photos/ --out at_night")
+def translate(run:Trained, source:Source, out:Translated, back:Back=False, size:OwnSize=None,
+              seed:Seed=0, force:Force=False, device:Device="auto", as_json:Json=False)->None:
+    wanted, files = picture_size(size), to_translate(Path(source), out)
+    _may_write(out, False, force, MADE, "translate")
+    alone("translate")
+    one_thread()
+    gan = opened_translation(run, device)
+    done, skipped = translate_files(Work(gan, out, back, wanted, seed), files)
+    value = {"run": str(run), "step": gan.gan.step, "source": source, "out": str(out),
+             "written": len(done), "back": back, "seed": seed,
+             "skipped": [{"path": p, "reason": r} for p, r in skipped]}
+    result(value, f"{_many(len(done), 'file')} in {out}", as_json)
+
+# %% ../nbs/23_your_images.ipynb #46e45517
+def to_translate(source:Path, # folder, picture or array
+                 out:Path,    # where the translations shall be
+                )->list[tuple[Path, str]]: # (file, name of its translation below out)
+    "What is to be translated; of two files of one name, one keeps its old suffix before the new."
+    from collections import Counter
+    from ganbook.cleaning import pictures
+    if source.is_file(): return [(source, _new_name(Path(source.name)))]
+    if not source.is_dir():
+        raise ValueError(f"{source} does not exist: name a folder, a picture, an .npy or an .npz")
+    here, there = source.resolve(), out.resolve()
+    if here == there or here in there.parents or there in here.parents:
+        raise ValueError(f"{out} and {source} lie in one another: choose an --out beside it")
+    files = pictures(source)
+    if not files: raise ValueError(f"{source} holds no pictures; add some (.png, .jpg, .webp, "
+                                   ".gif, .bmp, .tif)")
+    names = [p.relative_to(source) for p in files]
+    often = Counter(_new_name(name).casefold() for name in names)
+    return [(p, _new_name(name, often[_new_name(name).casefold()] > 1))
+            for p, name in zip(files, names, strict=True)]
+
+def _new_name(name:Path, taken:bool=False)->str:
+    "A PNG, or a TIFF for a TIFF; an array stays what it is."
+    kept = name.suffix.lower() in (".png", ".tif", ".tiff", ".npy", ".npz")
+    if kept: return name.as_posix()
+    return f"{(name if taken else name.with_suffix('')).as_posix()}.png"
+
+# %% ../nbs/23_your_images.ipynb #1f73db9f
+def opened_translation(run:Path,         # run folder or generator.safetensors
+                       device:str,
+                       fresh:bool=False, # may it be one without a checkpoint, to train on?
+                      )->"Translation":
+    "Load a translation, or say why not."
+    from ganbook.training import checkpoints
+    from ganbook.translation import Task, Translation, load_translation
+    if not run.exists():
+        raise ValueError(f"{run} does not exist: name a run folder that ganbook train --to wrote")
+    if not translates(run):
+        raise ValueError(f"{run} does not translate: train it with ganbook train SRC --to DST, or "
+                         "use ganbook generate, where it makes pictures from noise")
+    if run.is_file() or checkpoints(run / "checkpoints"): return load_translation(run, device)
+    if not fresh:
+        raise ValueError(f"{run} has no checkpoint yet: wait for the first, or resume the run")
+    known = json.loads((run / "config.json").read_text(encoding="utf-8"))["translation"]
+    return Translation(Task(**{k: tuple(v) if isinstance(v, list) else v
+                               for k, v in known.items()}), device)
+
+# %% ../nbs/23_your_images.ipynb #df42eb51
+@dataclass(frozen=True)
+class Work:
+    "How files are translated, and where to."
+    gan:"Translation"
+    out:Path                  # a folder
+    back:bool                 # the other way
+    size:tuple[int, int]|None # (height, width) to bring pictures to; None: as they are
+    seed:int                  # of the noise, where there is any
+
+def translate_files(work:Work, files:list[tuple[Path, str]], # as `to_translate` gives them
+                   )->tuple[list[str], list[tuple[str, str]]]: # names written; (path, reason)
+    "Translate file after file; what cannot be read is skipped, never fatal."
+    from ganbook.images import ImageError
+    import torch
+    done, skipped, task = list[str](), list[tuple[str, str]](), work.gan.task
+    work.gan.translate(torch.zeros(1, task.channels[0], 16, 16), work.back) # may refuse --back
+    for old in _noted(work.out): (work.out / old).unlink(missing_ok=True)
+    (work.out / MADE).unlink(missing_ok=True)
+    with _counted("translating") as tell:
+        for i, (path, name) in enumerate(files, 1):
+            try: done += _one_file(work, path, name)
+            except ImageError as error: skipped.append((str(path), str(error)))
+            tell(i, len(files))
+    if not done:
+        raise ValueError(f"none of {_many(len(files), 'file')} can be used: {skipped[0][1]}")
+    tell_skipped(skipped)
+    return done, skipped
+
+# %% ../nbs/23_your_images.ipynb #c8723ba5
+def _one_file(work:Work, path:Path, name:str)->list[str]: # names written
+    "Translate the pictures of a file; arrays stay arrays, films become a file a frame."
+    from ganbook.images import read, write_image
+    images = read(path)
+    bits, made = _depth(path, images), _made(work, images)
+    if path.suffix.lower() in (".npy", ".npz"): return [_save(work.out, path, made, bits)]
+    stem, suffix = os.path.splitext(name)
+    names = [name] if len(made) == 1 else [f"{stem}~{i:04}{suffix}" for i in range(len(made))]
+    for file, image in zip(names, made, strict=True):
+        _note_down(work.out, file)
+        write_image(work.out / file, image, bits)
+    return names
+
+def _made(work:Work, images:Any)->Any: # (n, c, h, w)
+    "The translations, a few at a time where pictures are large."
+    from ganbook.images import ImageError, resize, to_channels
+    import torch
+    images = to_channels(images, work.gan.task.channels[0])
+    if work.size: images = resize(images, work.size)
+    height, width = images.shape[2:]
+    try: _roomy(100 * work.gan.task.width // 16, height, width, "translate")
+    except ValueError as error: raise ImageError(str(error)) from None
+    parts = images.split(max(1, min(64, 2**20 // (height * width))))
+    return torch.cat([work.gan.translate(part, work.back, work.seed) for part in parts])
+
+# %% ../nbs/23_your_images.ipynb #688908be
+def _depth(path:Path, images:Any)->int: # 8 or 16
+    "How many bits the translation of a file must have to be as deep as the file."
+    from ganbook.images import stored_range
+    levels = (images[:4] + 1) * 127.5
+    if float((levels - levels.round()).abs().max()) > 1e-3: return 16
+    if path.suffix.lower() not in (".png", ".tif", ".tiff"): return 8
+    return 16 if max(stored_range(path)) > 255 else 8
+
+def _save(out:Path, path:Path, made:Any, bits:int)->str: # the name
+    "An array as an array, 8 or 16 bits, channels last; whole or not at all."
+    from ganbook.images import to_array
+    import numpy as np
+    _note_down(out, path.name)
+    with _whole(out / path.name) as part:
+        if path.suffix.lower() == ".npy": np.save(part, to_array(made, bits))
+        else: np.savez_compressed(part, images=to_array(made, bits))
+    return path.name
+
+def _note_down(out:Path, name:str)->None:
+    "Note a file before it is written."
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / MADE, "a", encoding="utf-8") as notes: print(json.dumps(name), file=notes)
+
+def _noted(out:Path)->list[Path]:
+    "The files in a folder that an earlier `translate` wrote there, from its own notes."
+    try: lines = (out / MADE).read_text(encoding="utf-8").splitlines()
+    except OSError: return []
+    found = list[Path]()
+    for line in lines:
+        with suppress(ValueError, TypeError): found.append(Path(json.loads(line)))
+    return [p for p in found if not p.is_absolute() and ".." not in p.parts]
 
 # %% ../nbs/23_your_images.ipynb #6bc7492f
 SetName = Annotated[str|None, typer.Argument(help="One of them; some take options after a colon.")]

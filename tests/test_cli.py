@@ -521,6 +521,220 @@ def test_a_loss_that_is_not_finite_names_the_checkpoint_where_there_is_one(
     )
 
 
+# -- translation --------------------------------------------------------------------------------
+
+
+def drawn(seed, sides=(20, 16)):
+    "A bright bar on black."
+    picture, (y, x) = (
+        np.zeros(sides, np.uint8),
+        np.random.default_rng(seed).integers(2, 10, 2),
+    )
+    picture[y : y + 5, x : x + 4] = 220
+    return picture
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory):
+    "Two folders of partners, one of them broken; two of strangers, with classes; odd files."
+    folder = tmp_path_factory.mktemp("two sides")
+    for i in range(6):
+        name = f"sub a/{i}.png" if i % 2 else f"{i}.png"
+        for side, picture in (("src", drawn(i)), ("dst", 255 - drawn(i))):
+            (folder / side / "sub a").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(folder / side / name)
+        for side in ("left", "right"):
+            (folder / side / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(drawn(i)).save(folder / side / "ab"[i % 2] / f"{side} {i}.png")
+    (folder / "src" / "broken.png").write_bytes(b"\x89PNG no")
+    (folder / "dst" / "broken.png").write_bytes(b"")
+    (folder / "empty").mkdir()
+    mixed = folder / "mixed" / "Über x"
+    mixed.mkdir(parents=True)
+    deep = (np.arange(37 * 23, dtype=np.uint16) * 77).reshape(37, 23)
+    for kind in ("deep.png", "deep.tif"):
+        Image.fromarray(deep).save(mixed / kind)
+    Image.fromarray(np.arange(13 * 50 * 4).astype(np.uint8).reshape(13, 50, 4)).save(
+        mixed.parent / "odd.png"
+    )
+    photograph(1).save(mixed.parent / "odd.jpg")
+    (mixed.parent / "text.jpg").write_text("I am no picture.\n")
+    np.save(folder / "stack.npy", np.stack([drawn(i, (16, 12)) for i in range(3)]))
+    np.savez(folder / "stack.npz", images=np.stack([drawn(i) for i in range(3)]).astype(float) / 97)
+    return folder
+
+
+LEARN = ("--size", 8, "--steps")
+
+
+@pytest.fixture(scope="module")
+def inverted(sides):
+    "Two steps on the pairs, with what was said."
+    with contextlib.chdir(sides):
+        return ran("train", "src", "--to", "dst", "--out", "runs/inv", *LEARN, 2, "--json")
+
+
+def test_partners_by_name_are_learned_from_as_pairs(sides, inverted):
+    code, out, err = inverted
+    report = json.loads(out)
+    assert code == 0 and "way: paired" in err and "Traceback" not in err
+    assert (report["way"], report["step"], report["sources"]) == ("paired", 2, 6)
+    assert len(report["skipped"]) == 1 and "broken.png" in err
+    assert report["psnr_untouched"] < report["psnr"] + 10 and report["against"] == "training"
+    run = sides / "runs" / "inv"
+    assert json.loads((run / "report.json").read_text(encoding="utf-8")) == report
+    kinds = ("samples.png", "curves.png", "generator.safetensors", "log.jsonl", "config.json")
+    assert all((run / name).stat().st_size for name in kinds)
+
+
+def test_a_folder_is_translated_with_its_folders_names_sizes_and_depths(
+    sides, inverted, monkeypatch, capsys
+):
+    monkeypatch.chdir(sides)
+    before = {p: p.read_bytes() for p in Path("mixed").rglob("*.*")}
+    assert here("translate", "runs/inv", "mixed", "--out", "out", "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["written"] == 4 and [
+        Path(s["path"]).name for s in json.loads(out)["skipped"]
+    ] == ["text.jpg"]
+    found = {p.relative_to("out").as_posix(): Image.open(p) for p in Path("out").rglob("[!.]*.*")}
+    assert {k: (v.size, v.mode) for k, v in found.items()} == {
+        "Über x/deep.png": ((23, 37), "I;16"),
+        "Über x/deep.tif": ((23, 37), "I;16"),
+        "odd.png": ((50, 13), "L"),
+        "odd.jpg.png": ((48, 40), "L"),
+    }
+    assert {p: p.read_bytes() for p in Path("mixed").rglob("*.*")} == before
+    assert here("translate", "runs/inv", "mixed", "--out", "out") == 2
+    assert "out exists" in one_sentence(*capsys.readouterr())
+    (sides / "out" / "mine.png").write_text("mine")
+    words = ("translate", "runs/inv", "mixed/odd.jpg", "--out", "out", "--force", "--size", "16x24")
+    assert here(*words) == 0
+    left = {p.relative_to("out").as_posix() for p in Path("out").rglob("[!.]*.*")}
+    assert left == {"odd.png", "mine.png"}
+    with Image.open("out/odd.png") as picture:
+        assert picture.size == (24, 16)
+
+
+def test_an_array_stays_an_array(sides, inverted, monkeypatch, capsys):
+    monkeypatch.chdir(sides)
+    for name, kind in (("stack.npy", np.uint8), ("stack.npz", np.uint16)):
+        generator = "runs/inv/generator.safetensors"
+        assert here("translate", generator, name, "--out", f"a {name}") == 0
+        held = np.load(Path(f"a {name}", name))
+        made, given = (held["images"], (20, 16)) if name.endswith("z") else (held, (16, 12))
+        assert made.dtype == kind and made.shape == (3, *given, 1)
+    capsys.readouterr()
+
+
+def test_strangers_are_learned_from_unpaired_and_classes_by_consistency(sides, monkeypatch, capsys):
+    monkeypatch.chdir(sides)
+    for words, way in ((("--steps", 1), "contrastive"), (("--steps", 1, "--labels"), "consistent")):
+        words = ("train", "left", "--to", "right", "--out", f"runs/{way}", "--size", 8, *words)
+        assert here(*words, "--json") == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["way"] == way and f"way: {way}" in err
+        known = json.loads(Path("runs", way, "config.json").read_text(encoding="utf-8"))
+        assert known["translation"]["classes"] == (2 if way == "consistent" else 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that means Ctrl-C")
+def test_a_translation_that_was_cut_goes_on_to_the_same_bits(sides, monkeypatch, capsys):
+    def impatient(records, *more):
+        for record in records:
+            if record.step == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield record
+
+    monkeypatch.chdir(sides)
+    words = ("train", "src", "--to", "dst", "--out")
+    with monkeypatch.context() as pressed:
+        pressed.setattr("ganbook.training.progress", impatient)
+        assert here(*words, "runs/cut", *LEARN, 4) == 130
+    said = capsys.readouterr().err
+    assert "ganbook train src --to dst --out runs/cut --resume" in said
+    assert not Path("runs/cut/report.json").exists()
+    assert here("train", "src", "--out", "runs/cut", "--resume") == 0  # the plan knows the rest
+    assert "going on after step 2" in capsys.readouterr().err
+    assert here(*words, "runs/whole", *LEARN, 4) == 0
+    a, b = (Path("runs", run, "generator.safetensors").read_bytes() for run in ("cut", "whole"))
+    assert a == b
+
+
+def test_a_killed_translation_begins_again(sides, monkeypatch, capsys):
+    monkeypatch.chdir(sides)
+    words = ("train", "src", "--to", "dst", "--out", "runs/killed", "--size", 8)
+    process = started((*words, "--steps", 10**6), sides, "step 1")
+    process.kill()
+    process.communicate(timeout=60)
+    assert here("translate", "runs/killed", "mixed", "--out", "never") == 2
+    assert "no checkpoint yet" in one_sentence(*capsys.readouterr())
+    assert here(*words[:-2], "--resume", "--steps", 1, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 1
+
+
+TRANSLATIONS = {
+    "generate runs/inv --out x.png": "ganbook translate",
+    "evaluate runs/inv --data src": "report.json",
+    "diagnose runs/inv": "samples.png",
+    "train src --to dst --out runs/inv": "holds a run already",
+    "train src --to dst --out runs/inv --resume --way cycle": "was begun with way paired",
+    "train src --to src --out runs/x": "name two folders",
+    "train src --to empty --out runs/x": "empty holds no pictures",
+    "train src --to nowhere --out runs/x": "nowhere",
+    "train src --to mixed --out runs/x --way paired": "--way contrastive",
+    "train src --to dst --out runs/x --way magic": "--way magic: want one of",
+    "train src --to dst --out runs/x --way paired --labels": "leave them out",
+    "train left --to src --out runs/x --labels": "on one side only",
+    "train src --to dst --out runs/x --preset hinge": "--preset",
+    "train src --to dst --out runs/x --stop auto": "--stop auto",
+    "train src --out runs/x --way cycle": "wants --to",
+    "train src --to dst --out runs/x --resume": "holds no run",
+    "translate runs/inv empty --out x": "empty holds no pictures",
+    "translate runs/inv nowhere --out x": "nowhere does not exist",
+    "translate runs/inv mixed/text.jpg --out x": "its content is text",
+    "translate runs/inv mixed --out mixed/x": "lie in one another",
+    "translate runs/inv mixed --out src": "was not written by ganbook translate",
+    "translate runs/inv mixed --out x --back": "one direction only",
+    "translate runs/inv mixed --out x --size 2": "--size 2",
+    "translate nowhere mixed --out x": "nowhere does not exist",
+    "translate src mixed --out x": "src does not translate",
+}
+
+
+@pytest.mark.parametrize("line", TRANSLATIONS)
+def test_wrong_use_of_a_translation_gets_one_sentence_and_2(
+    line, sides, inverted, monkeypatch, capfd
+):
+    monkeypatch.chdir(sides)
+    before = sorted(sides.rglob("*"))
+    force = ("--force",) if line.endswith("--out src") else ()
+    assert here(*line.split(), *force) == 2
+    out, err = capfd.readouterr()
+    heard = [x for x in err.splitlines() if x.startswith("ganbook: ")]
+    assert TRANSLATIONS[line] in one_sentence(out, "\n".join(heard)) and "Traceback" not in err
+    assert sorted(sides.rglob("*")) == before
+
+
+def test_a_large_picture_is_refused_before_memory_is_gone(sides, inverted, monkeypatch, capsys):
+    monkeypatch.chdir(sides)
+    monkeypatch.setattr("ganbook.cli.free_memory", lambda: 1e-5)
+    assert here("translate", "runs/inv", "mixed", "--out", "never") == 2
+    assert "take a smaller --size" in one_sentence(*capsys.readouterr())
+
+
+def test_prepare_hands_on_what_belongs_together(tmp_path, capsys):
+    from ganbook.datasets import load_folder, write_groups
+
+    for i in range(4):
+        (tmp_path / "one").mkdir(exist_ok=True)
+        photograph(i).save(tmp_path / "one" / f"ü {i}.jpg")
+    write_groups(tmp_path / "one", {f"ü {i}.jpg": "ab"[i % 2] for i in range(4)})
+    assert here("prepare", tmp_path / "one", "--out", tmp_path / "clean", "--size", 16) == 0
+    assert load_folder(tmp_path / "clean", 16).groups.tolist() == [0, 1, 0, 1]
+    capsys.readouterr()
+
+
 # -- wrong use ----------------------------------------------------------------------------------
 
 
@@ -677,7 +891,9 @@ def test_help_is_quick_and_knows_every_command():
     took = time.monotonic() - began
     assert code == 0 and took < 20  # seconds; importing torch is what it must not do
     assert all(
-        w in out for w in "quickstart check prepare train generate evaluate datasets doctor".split()
+        w in out
+        for w in "quickstart check prepare train generate evaluate diagnose translate "
+        "datasets doctor".split()
     )
     lines = "import sys, ganbook.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", lines], env=ENVIRONMENT).returncode == 0
