@@ -221,7 +221,7 @@ def test_nifti_comes_back_bit_for_bit_and_is_marked(tmp_path, name):
     assert np.allclose(held.get_fdata()[::-1, ::-1].T, want / 65535 * 1600 - 1000, atol=1e-3)
     for window in ("all", None, (-1000, 600)):
         assert np.array_equal(to_array(read(path, window=window), 16)[..., 0], want)
-    assert bytes(held.header["descrip"]).decode() == MARK
+    assert bytes(held.header["descrip"]).rstrip(b"\0").decode() == MARK
     assert held.header.get_intent()[2] == "synthetic"
     assert held.header.extensions[0].get_content() in (MARK, MARK.encode())
     again = write_nifti(tmp_path / f"again-{name}", images, (-1000, 600), spacing=(2.0, 3.0, 4.0))
