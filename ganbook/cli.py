@@ -1164,7 +1164,7 @@ def piles(plan:Plan,         # source, to and size
     note(f"way: {way}")
     return way, *sides
 
-# %% ../nbs/23_your_images.ipynb #3f2ef3c6
+# %% ../nbs/23_your_images.ipynb #5058876b
 def _usual(folder:Path)->tuple[int, int]:
     "The size that a folder gets where none is asked for."
     from ganbook.datasets import _folder_size
@@ -1176,7 +1176,7 @@ def _unpaired(plan:Plan, size:tuple[int, int]|None, channels:int|None, labels:bo
     from ganbook.datasets import load_data
     from ganbook.images import to_channels
     a = load_data(plan.source, size, channels, labels)
-    b = load_data(plan.to, tuple(a.shape[2:]), channels, labels)
+    b = load_data(plan.to, (a.shape[2], a.shape[3]), channels, labels)
     if labels and a.classes != b.classes:
         odd = sorted({*a.classes} ^ {*b.classes})
         raise ValueError(f"classes {odd} are on one side only: --labels wants the same sub-folders "
@@ -1398,14 +1398,14 @@ def _new_name(name:Path, taken:bool=False)->str:
     if kept: return name.as_posix()
     return f"{(name if taken else name.with_suffix('')).as_posix()}.png"
 
-# %% ../nbs/23_your_images.ipynb #1f73db9f
+# %% ../nbs/23_your_images.ipynb #030fcc65
 def opened_translation(run:Path,         # run folder or generator.safetensors
                        device:str,
                        fresh:bool=False, # may it be one without a checkpoint, to train on?
                       )->"Translation":
     "Load a translation, or say why not."
     from ganbook.training import checkpoints
-    from ganbook.translation import Task, Translation, load_translation
+    from ganbook.translation import Translation, _task, load_translation
     if not run.exists():
         raise ValueError(f"{run} does not exist: name a run folder that ganbook train --to wrote")
     if not translates(run):
@@ -1414,9 +1414,8 @@ def opened_translation(run:Path,         # run folder or generator.safetensors
     if run.is_file() or checkpoints(run / "checkpoints"): return load_translation(run, device)
     if not fresh:
         raise ValueError(f"{run} has no checkpoint yet: wait for the first, or resume the run")
-    known = json.loads((run / "config.json").read_text(encoding="utf-8"))["translation"]
-    return Translation(Task(**{k: tuple(v) if isinstance(v, list) else v
-                               for k, v in known.items()}), device)
+    known = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    return Translation(_task(known, run), device)
 
 # %% ../nbs/23_your_images.ipynb #df42eb51
 @dataclass(frozen=True)
