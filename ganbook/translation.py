@@ -50,14 +50,14 @@ class Translator(Module):
                )->Tensor:            # (n, outputs, h, w) in [-1, 1]
         return torch.tanh(self.net(source, z if self.net.latent_dim else None))
 
-# %% ../nbs/19_translation.ipynb #bcdd31f1
+# %% ../nbs/19_translation.ipynb #b500b3d9
 class PatchDiscriminator(Module):
     "A score for every patch of a picture (Isola et al. 2017), with the source beside it or not."
     def __init__(self,
                  channels:int=1, # of the picture
                  beside:int=0,   # of the source, where it is looked at; 0: it is not
                  width:int=16,   # channels at the finest grid
-                 depth:int=3,    # halvings: a score sees 12, 26, 54, ... pixels a side
+                 depth:int=3,    # halvings: a score sees 6, 12, 24, 48, ... pixels a side
                  classes:int=0,  # number of classes; 0: no labels
                 ):
         super().__init__()
@@ -144,7 +144,7 @@ def there_and_back(G:Module, fake:Tensor, real:Tensor, source:Tensor, direction:
 
 cycle = Way("cycle", there_and_back, 10., pairs=False, both=True)
 
-# %% ../nbs/19_translation.ipynb #44bdfae3
+# %% ../nbs/19_translation.ipynb #c7012eda
 class Contrastive(Translator):
     "A translator whose first layers also say how alike two patches are (Park et al. 2020)."
     def __init__(self, inputs:int=1, outputs:int=1, width:int=16, depth:int=4, latent_dim:int=0):
@@ -162,6 +162,7 @@ class Contrastive(Translator):
         for halve in list(self.net.downs)[:2]: found.append(halve(found[-1]))
         return found
 
+# %% ../nbs/19_translation.ipynb #c1f6c3fb
 def contrast(G:Contrastive, fake:Tensor, real:Tensor, source:Tensor, *rest:Tensor)->Tensor: # scalar
     "How hard it is to tell which patch of the source a patch of the translation comes from."
     losses = []
@@ -177,14 +178,14 @@ def contrast(G:Contrastive, fake:Tensor, real:Tensor, source:Tensor, *rest:Tenso
 
 contrastive = Way("contrastive", contrast, 1., pairs=False)
 
-# %% ../nbs/19_translation.ipynb #f9b9d15a
+# %% ../nbs/19_translation.ipynb #017768ef
 def restyled(images:Tensor, # (n, c, h, w) in [-1, 1]; the ground is -1
              shear:Tensor,  # (n,) how far ink moves right a unit up
              thick:Tensor,  # (n,) 1: strokes a pixel thicker on each side, -1: a pixel thinner
             )->Tensor:      # (n, c, h, w)
     "Pictures in another hand: leaning more, or less, with thicker or thinner strokes."
     theta = torch.eye(2, 3, device=images.device).repeat(len(images), 1, 1)
-    theta[:, 0, 1] = shear
+    theta[:, 0, 1] = shear * images.shape[2] / images.shape[3] # in halves of a side
     field = F.affine_grid(theta, list(images.shape), align_corners=False)
     x = F.grid_sample(images + 1, field, align_corners=False) - 1
     fat, thin = F.max_pool2d(x, 3, 1, 1), -F.max_pool2d(-x, 3, 1, 1)
@@ -232,7 +233,7 @@ class Pool(Module):
         self.kept[at] = fresh
         return old
 
-# %% ../nbs/19_translation.ipynb #956efbef
+# %% ../nbs/19_translation.ipynb #ea8bfc63
 @dataclass(frozen=True)
 class Task:
     "What is translated, and how: all that decides the players before they have seen a picture."
@@ -253,9 +254,11 @@ class Task:
         if not way.pairs and (unlike or self.latent_dim):
             raise ValueError(f"{self.channels} channels and latent_dim {self.latent_dim}: way "
                              f"{self.way!r} wants equal channels and no noise")
-        if self.classes and (way.pairs or self.pool):
-            raise ValueError(f"classes {self.classes} with way {self.way!r} and pool {self.pool}: "
-                             "classes help unpaired translation without a pool; leave them out")
+        if (self.classes or self.pool) and (way.pairs or self.classes and self.pool):
+            raise ValueError(f"classes {self.classes} and pool {self.pool} with way {self.way!r}: "
+                             "either may help unpaired translation, not both, and never pairs")
+        if self.batch_size < 1 + way.both:
+            raise ValueError(f"batch_size {self.batch_size}: want {1 + way.both} or more")
 
 # %% ../nbs/19_translation.ipynb #e8512d0a
 def translators(task:Task)->GAN: # on the CPU, at step 0
@@ -409,21 +412,27 @@ class Translation(Learner):
         both = torch.cat([x.images.flatten() for x in (source, target)])
         run.describe({"translation": asdict(self.task)}, both, step=self.gan.step)
 
-# %% ../nbs/19_translation.ipynb #6a61a159
+# %% ../nbs/19_translation.ipynb #4837001a
 def _fitting(task:Task, source:Images, target:Images)->None:
     "Refuse what cannot be learned from."
     met = source.shape[1], target.shape[1]
     if met != task.channels:
-        raise ValueError(f"{met[0]} channels in the source and {met[1]} in the target met where the "
-                         f"task wants {task.channels}: convert the pictures or change the task")
+        raise ValueError(f"{met[0]} channels in the source and {met[1]} in the target met where "
+                         f"the task wants {task.channels}: convert the pictures or change the task")
     if source.shape[2:] != target.shape[2:]:
         raise ValueError(f"sources of {source.shape[2:]} and targets of {target.shape[2:]} pixels: "
                          "resize both to one size")
     if WAYS[task.way].pairs and len(source) != len(target):
         raise ValueError(f"{len(source)} sources and {len(target)} targets: way {task.way!r} wants "
                          "pairs; without pairs choose 'cycle' or 'contrastive'")
-    if task.classes and (source.labels is None or target.labels is None):
-        raise ValueError("the task has classes: both piles want labels")
+    if min(source.shape[2:]) < 8:
+        raise ValueError(f"pictures of {source.shape[2:]} pixels: want 8 or more a side")
+    if task.pool and task.pool[1:] != target.shape[1:]:
+        raise ValueError(f"a pool of {task.pool} for targets of {target.shape[1:]}: want a count "
+                         "and the shape of a target")
+    if task.classes and any(x.labels is None or not 0 <= int(x.labels.min()) <= int(x.labels.max())
+                            < task.classes for x in (source, target)):
+        raise ValueError(f"the task has {task.classes} classes: both piles want labels below that")
 
 # %% ../nbs/19_translation.ipynb #ffbe7bf7
 def load_translation(path:str|Path,    # a run folder, or a generator.safetensors alone
@@ -453,7 +462,7 @@ def _task(known:dict[str, Any], path:Path)->Task:
                              for k, v in known["translation"].items()}
     return Task(**values)
 
-# %% ../nbs/19_translation.ipynb #8c61a1dd
+# %% ../nbs/19_translation.ipynb #4f8216cb
 def _ink(images:Tensor)->Tensor: # (n, 1, h, w) -> (n, h, w) in [0, 1], a little smoothed
     x = (images[:, :1].clamp(-1, 1) + 1) / 2
     soft = x.new_tensor([.1065, .787, .1065])
@@ -478,7 +487,8 @@ def lean(images:Tensor, # (n, 1, h, w) in [-1, 1], bright ink on black
     ink = _ink(images)
     ink = torch.where(ink > .2, ink, 0.)
     mass = ink.sum((1, 2), keepdim=True).clamp(min=1e-6)
-    x, y = torch.arange(ink.shape[2]) + 0., -torch.arange(ink.shape[1])[:, None] + 0.
+    x, y = (torch.arange(n, device=ink.device) + 0. for n in (ink.shape[2], ink.shape[1]))
+    y = -y[:, None]
     x, y = (v - (ink * v).sum((1, 2), keepdim=True) / mass for v in (x, y))
     return (ink * x * y).sum((1, 2)) / (ink * y * y).sum((1, 2)).clamp(min=1e-6)
 
@@ -510,7 +520,7 @@ def make_ruler(images:Tensor, # (n, 1, h, w) real pictures of the target script
     means = [torch.stack([x[k].mean() for k in known]) for x in (thick, leans)]
     return Ruler(means[0], means[1], torch.tensor(follows))
 
-# %% ../nbs/19_translation.ipynb #4c3b22ed
+# %% ../nbs/19_translation.ipynb #0f5fdb04
 @dataclass(frozen=True)
 class Reading:
     "What a translation of numerals or words is worth."
@@ -526,8 +536,12 @@ class Reading:
 
 def psnr(made:Tensor, real:Tensor)->Tensor: # (n, c, h, w) in [-1, 1] each -> (n,) decibels
     "Peak signal-to-noise ratio, picture by picture; the peak is the range, 2."
+    if made.shape != real.shape:
+        raise ValueError(f"pictures of {tuple(made.shape)} and {tuple(real.shape)} met: compare "
+                         "each with its own answer, of the same shape")
     return 10 * (4 / (made - real).square().flatten(1).mean(1).clamp(min=1e-10)).log10()
 
+# %% ../nbs/19_translation.ipynb #e80e3aa1
 def judge_script(made:Tensor,           # (n, 1, h, w) translations of `test`'s pictures
                  test:Images,           # with facts target, weight and slant
                  classifier:Classifier, # of the target script

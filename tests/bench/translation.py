@@ -55,7 +55,7 @@ def shared(names, known={}):  # noqa: B006
         held = data.facts.get("held_out")
         if base == "thorax-ct":  # translate the lowest dose to the full one
             facts = {"target": data.images, "masks": data.facts["masks"]}
-            data = replace(data, images=data.facts["lowest"], facts=facts)
+            data = replace(data, images=data.facts["lowest"], facts=facts, names={})
         if held is None:
             known[names] = (*split(data, 0.2), None, None, None)
         else:
@@ -63,7 +63,9 @@ def shared(names, known={}):  # noqa: B006
             loose = load_set(names, count=COUNT[base], seed=1)  # other hands: no pairs
             loose = loose.take(~loose.facts["held_out"])
             answers = train.facts["target"]
-            reader = train_classifier(answers, train.labels, steps=1000)
+            real = load_set(names, count=COUNT[base], seed=2)  # no translator sees these
+            real = real.take(~real.facts["held_out"])
+            reader = train_classifier(real.facts["target"], real.labels, steps=1000)
             ruler = make_ruler(answers, train.labels, train.facts["slant"])
             known[names] = train, test, loose, reader, ruler
     return known[names]
@@ -147,12 +149,12 @@ def key(r):
 def keep(**new):
     "Add to the record; another process may have written meanwhile."
     record = recorded()
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    commit = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
     for table, row in new.items():
-        record[table].append(row)
-    commit = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+        record[table].append(row | {"commit": commit})
     record["command"] = "python tests/bench/translation.py"
     record["machine"] = "one thread of a shared virtual CPU"
-    record["commit"] = subprocess.run(commit, capture_output=True, text=True).stdout.strip()
     record["versions"] = {k: version(k) for k in ("torch", "numpy")}
     record["runs"].sort(key=key)
     write_json(RECORD, record)
