@@ -33,7 +33,7 @@ from .networks import (ConvUp, Discriminator, Normal, ResidualUp, as_size, initi
                               levels, widths)
 from .training import averaged, averaging, refresh_norm, until
 
-# %% ../nbs/18_medical.ipynb #ae2678c6
+# %% ../nbs/18_medical.ipynb #6094e201
 def _halved(c_in:int, c_out:int)->Module:
     "Half the grid: a 4x4 convolution with stride 2, normalised in groups of some 16 channels."
     norm = nn.GroupNorm(max(1, c_out // 16), c_out)
@@ -50,13 +50,19 @@ def _padded(x:Tensor, multiple:int)->tuple[Tensor, int, int]: # and rows above, 
     top, left = down // 2, right // 2
     return F.pad(x, (left, right - left, top, down - top), mode="replicate"), top, left
 
+def _ways(ws:list[int])->tuple[nn.ModuleList, nn.ModuleList]: # the halvings, the doublings
+    "The way down these channels, and the way up, where each grid gets that of the way down beside."
+    down = nn.ModuleList(_halved(a, b) for a, b in zip(ws, ws[1:], strict=False))
+    deep = [ws[-1], *(2 * w for w in ws[-2:0:-1])] # what comes up: with its skip, but the first
+    return down, nn.ModuleList(_doubled(a, b) for a, b in zip(deep, ws[-2::-1], strict=True))
+
 def _agreed(z:Tensor|None, latent_dim:int)->None:
     "Refuse a network with noise that gets none, and one without that gets some."
     if (z is None) == bool(latent_dim):
         raise ValueError(f"z is {'missing' if z is None else 'given'} where this network has "
                          f"latent_dim {latent_dim}: pass noise just where that is not 0")
 
-# %% ../nbs/18_medical.ipynb #39d59874
+# %% ../nbs/18_medical.ipynb #27a73f1e
 class UNet(Module):
     "A picture in, a picture out, far sight and sharp edges (after Ronneberger et al. 2015)."
     def __init__(self,
@@ -70,10 +76,8 @@ class UNet(Module):
         self.depth, self.latent_dim = depth, latent_dim
         ws = widths(width, depth + 1, most)
         self.first = nn.Conv2d(inputs, ws[0], 3, padding=1)
-        self.downs = nn.ModuleList(_halved(a, b) for a, b in zip(ws, ws[1:], strict=False))
-        self.noise = nn.Linear(latent_dim, ws[-1]) if latent_dim else None
-        deep = [ws[-1], *(2 * w for w in ws[-2:0:-1])] # what comes up: with its skip, but the first
-        self.ups = nn.ModuleList(_doubled(a, b) for a, b in zip(deep, ws[-2::-1], strict=True))
+        self.downs, ups = _ways(ws)
+        self.noise, self.ups = nn.Linear(latent_dim, ws[-1]) if latent_dim else None, ups
         self.last = nn.Conv2d(2 * ws[0], outputs, 3, padding=1)
         initialise(self, last=self.last)
 
@@ -81,21 +85,26 @@ class UNet(Module):
                 z:Tensor|None=None,  # (n, latent_dim); None without noise
                )->Tensor:            # (n, outputs, h, w), raw: no tanh, no sigmoid
         _agreed(z, self.latent_dim)
-        (h, w), skips = x.shape[2:], []
-        x, top, left = _padded(x, 2**self.depth)
+        (h, w), (x, top, left) = x.shape[2:], _padded(x, 2**self.depth)
+        skips:list[Tensor] = []
         x = self.first(x)
-        for halve in self.downs:
-            skips.append(x)
-            x = halve(x)
+        for halve in self.downs: skips, x = [*skips, x], halve(x)
         if self.noise is not None and z is not None: x = x + self.noise(z)[:, :, None, None]
         for double in self.ups: x = torch.cat([double(x), skips.pop()], 1)
         return self.last(x)[:, :, top:top + h, left:left + w]
 
-# %% ../nbs/18_medical.ipynb #d86ae104
+# %% ../nbs/18_medical.ipynb #c6f6b1c3
+def _alike(true:Tensor, found:Tensor)->None:
+    "Refuse masks of which not every picture has one of each kind."
+    if true.shape != found.shape:
+        raise ValueError(f"masks of {tuple(true.shape)} and {tuple(found.shape)} met: give one of "
+                         "each kind for every picture")
+
 def dice(found:Tensor, # (n, 1, h, w) true or false
          true:Tensor,  # the same shape
         )->float:      # 0 to 1; 1 where there is nothing to find and nothing is found
     "Agreement of two heaps of masks, all pixels of all pictures together (Dice 1945)."
+    _alike(true, found)
     both, all_ = (found.bool() & true.bool()).sum().item(), found.sum().item() + true.sum().item()
     return 2 * both / all_ if all_ else 1.
 
@@ -107,7 +116,7 @@ def mask_loss(scores:Tensor, # (n, 1, h, w) logits
     soft = (2 * (p * true).sum() + 1) / (p.sum() + true.sum() + 1)
     return F.binary_cross_entropy_with_logits(scores, true) + 1 - soft
 
-# %% ../nbs/18_medical.ipynb #a82452cd
+# %% ../nbs/18_medical.ipynb #3f844f5b
 @dataclass(frozen=True)
 class Segmenter:
     "A network that was trained to mark something in pictures."
@@ -115,8 +124,9 @@ class Segmenter:
 
     @torch.no_grad()
     def __call__(self, images:Tensor, # (n, c, h, w) in [-1, 1], as those trained on
-                )->Tensor:            # (n, 1, h, w) true where there is more likely some than none
-        return torch.cat([self.net(part) > 0 for part in images.split(100)])
+                )->Tensor: # (n, 1, h, w) on the CPU, true where there is more likely some than none
+        there = next(self.net.parameters(), images).device # where the network is
+        return torch.cat([(self.net(part.to(there)) > 0).cpu() for part in images.split(100)])
 
 # %% ../nbs/18_medical.ipynb #cf71b3fc
 Pairs = tuple[Tensor, Tensor] # pictures (n, c, h, w), masks (n, 1, h, w) of 0 and 1
@@ -158,7 +168,7 @@ class Changes:
         return (f"{self.kept} of {true} lesions kept, {self.erased} erased, "
                 f"{self.invented} invented in {self.pictures} pictures")
 
-# %% ../nbs/18_medical.ipynb #4cf9b99b
+# %% ../nbs/18_medical.ipynb #bdb567dd
 def _parts(mask:Tensor, least:int)->list[Tensor]: # each (h, w), true on one component
     "The connected components of a mask (h, w) that have so many pixels, corners included."
     import cv2
@@ -172,9 +182,7 @@ def lesion_changes(true:Tensor,    # (n, 1, h, w) masks of the lesions that are 
                    least:int=3,    # pixels that make a lesion; smaller components do not count
                   )->Changes:
     "Count the lesions that were kept, erased and invented."
-    if true.shape != found.shape:
-        raise ValueError(f"masks of {tuple(true.shape)} and {tuple(found.shape)} met: give one of "
-                         "each kind for every picture")
+    _alike(true, found)
     kept = erased = invented = 0
     for here, there in zip(true[:, 0].bool().cpu(), found[:, 0].bool().cpu(), strict=True):
         held = [bool(there[part].float().mean() >= share) for part in _parts(here, least)]
@@ -202,7 +210,14 @@ def moved(x:Tensor, # (n, c, h, w)
     "Mirrored or not, and moved by whole pixels, mostly few and at most a sixteenth of the side."
     return shift(flip(x), 1/16)
 
-# %% ../nbs/18_medical.ipynb #1f9cc484
+# %% ../nbs/18_medical.ipynb #b1efb799
+def _coarsest(size:tuple[int, int], doublings:int)->tuple[int, int]:
+    "The grid that becomes this size by so many doublings."
+    if any(s % 2**doublings for s in size):
+        raise ValueError(f"size {size}: want both sides divisible by {2**doublings}")
+    return size[0] // 2**doublings, size[1] // 2**doublings
+
+# %% ../nbs/18_medical.ipynb #fede2b15
 class MaskGenerator(Module):
     "From noise and a mask to a picture that has the lesions where the mask says."
     def __init__(self,
@@ -214,16 +229,14 @@ class MaskGenerator(Module):
         super().__init__()
         self.size, self.latent_dim = as_size(size), latent_dim
         *_, self.wide = ws = widths(width, levels(self.size))
-        self.grid = tuple(s // 2**len(ws) for s in self.size)
-        if any(s % 2**len(ws) for s in self.size):
-            raise ValueError(f"size {self.size}: want both sides divisible by {2**len(ws)}")
+        self.grid = _coarsest(self.size, len(ws))
         self.first = nn.Linear(latent_dim, self.wide * self.grid[0] * self.grid[1])
         pairs = zip(ws[:0:-1], ws[-2::-1], strict=True) # coarse to fine
         self.blocks = nn.ModuleList([*(ResidualUp(a, b) for a, b in pairs), ConvUp(width, width)])
         self.marks = nn.ModuleList(nn.Conv2d(masks, c, 3, padding=1) for c in (*ws[::-1], width))
         self.last = nn.Conv2d(width, channels, 3, padding=1)
         initialise(self, last=self.last)
-        for mark in self.marks: nn.init.zeros_(mark.weight) # at first no mask is seen
+        for mark in self.marks: nn.init.zeros_(mark.get_parameter("weight")) # no mask is seen
 
     def forward(self, z:Tensor, # (n, latent_dim)
                 mask:Tensor,    # (n, masks, h, w) of 0 and 1
@@ -251,7 +264,7 @@ class MaskDiscriminator(Discriminator):
         if label is None: raise ValueError("the mask is missing: pass one for each picture")
         return super().forward(torch.cat([x, label], 1))
 
-# %% ../nbs/18_medical.ipynb #23d3f603
+# %% ../nbs/18_medical.ipynb #4204233b
 def mask_gan(size:int|tuple[int, int]=64, # pixels, or (height, width)
              channels:int=1,              # of the pictures
              width:int=8,                 # channels at the finest level of both
@@ -278,24 +291,29 @@ def played(gan:GAN,         # changed in place
     with seeded(gan.seed, steps):
         fresh = batches(*tensors[1:], batch_size=32, seed=gan.seed + 1)
         inputs = [(gan.latent(32), *conditions) for conditions in islice(fresh, 20)]
-        return refresh_norm(average.module, inputs)
+        there = gan.engine.device
+        return refresh_norm(average.module, [tuple(x.to(there) for x in i) for i in inputs])
 
-# %% ../nbs/18_medical.ipynb #2f6833e5
+# %% ../nbs/18_medical.ipynb #bab1cdca
 @torch.no_grad()
 def make_pairs(G:Module,     # (z, masks) -> pictures, such as `played` gives
                masks:Tensor, # (m, 1, h, w) of 0 and 1, to draw from
                n:int,        # how many
                seed:int=0,
                latent_dim:int=64, # of G's noise
-              )->Pairs:      # pictures (n, c, h, w), masks (n, 1, h, w) as asked for
+              )->Pairs:      # pictures (n, c, h, w), masks (n, 1, h, w) as asked for; on the CPU
     "Pictures around masks that were drawn from a heap and moved."
+    if not len(masks) or n < 1:
+        raise ValueError(f"{len(masks)} masks and n={n} met: give at least one mask, and ask for "
+                         "at least one pair")
     with seeded(seed):
-        asked = moved(masks[torch.randint(len(masks), (n,))])
+        asked = moved(masks.cpu()[torch.randint(len(masks), (n,))])
         z = torch.randn(n, latent_dim)
+    there = next(G.parameters(), z).device # where the generator is
     parts = zip(z.split(100), asked.split(100), strict=True)
-    return torch.cat([G(*part) for part in parts]), asked
+    return torch.cat([G(*(x.to(there) for x in part)).cpu() for part in parts]), asked
 
-# %% ../nbs/18_medical.ipynb #9291b494
+# %% ../nbs/18_medical.ipynb #5d8e73a2
 def _fresh(path:str|os.PathLike[str], *suffixes:str)->Path:
     "A path where nothing is yet, with one of these suffixes."
     path = Path(path)
@@ -307,22 +325,25 @@ def _fresh(path:str|os.PathLike[str], *suffixes:str)->Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
-def _stored(images:Tensor, units:tuple[float, float])->tuple[NDArray[Any], float]:
-    "Grey pictures as uint16 (n, h, w), and the units of one step."
+def _stored(images:Tensor, units:tuple[float, float], *spacing:float)->tuple[NDArray[Any], float]:
+    "Grey pictures as uint16 (n, h, w), and the units of one step; refuse what makes no scan."
     if images.dim() != 4 or images.shape[1] != 1:
         raise ValueError(f"shape {tuple(images.shape)} met where grey pictures are wanted: "
                          "bring them to one channel with to_channels")
-    if not units[0] < units[1]:
+    if not images.numel():
+        raise ValueError(f"shape {tuple(images.shape)} has no pixels: give at least one picture")
+    if not -np.inf < units[0] < units[1] < np.inf:
         raise ValueError(f"units {units}: want what -1 and 1 mean, in order")
+    if not all(0 < s < np.inf for s in spacing):
+        raise ValueError(f"spacing {spacing}: want millimetres above 0")
     return to_array(images, 16)[..., 0], (units[1] - units[0]) / 65535
 
-# %% ../nbs/18_medical.ipynb #873bf808
+# %% ../nbs/18_medical.ipynb #a02da4e4
 MARK = "SYNTHETIC: made by a generative model, no patient was scanned"
 
-def _marked(data:Any, series:str, number:int, content:bytes)->None:
+def _marked(data:Any)->None:
     "Say in a DICOM data set, wherever there is a place for it, that nobody was scanned."
     from pydicom import uid
-    sign = lambda *what: uid.generate_uid(entropy_srcs=["ganbook", series, *what])
     data.SOPClassUID = uid.SecondaryCaptureImageStorage
     data.SyntheticData = "YES"               # (0008,001C)
     data.ImageType = ["DERIVED", "SECONDARY"]
@@ -332,11 +353,18 @@ def _marked(data:Any, series:str, number:int, content:bytes)->None:
     for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
                  "ReferringPhysicianName", "StudyID", "PatientOrientation"):
         setattr(data, name, "")              # must be there, and may be empty
-    data.StudyInstanceUID, data.SeriesInstanceUID = sign("study"), sign("series")
-    data.SOPInstanceUID = sign(str(number), hashlib.sha256(content).hexdigest())
-    data.SeriesNumber, data.InstanceNumber, data.Manufacturer = 1, number, "ganbook"
+    data.Manufacturer = "ganbook"
 
-# %% ../nbs/18_medical.ipynb #62ed6e2c
+def _signed(data:Any, series:str)->None:
+    "Give a complete DICOM data set identifiers that follow from all that it holds."
+    from pydicom import uid
+    sign = lambda *what: uid.generate_uid(entropy_srcs=["ganbook", series, *what])
+    common = ("Modality", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "Rows", "Columns")
+    data.StudyInstanceUID = sign("study")
+    data.SeriesInstanceUID = sign("series", *(f"{name} {data[name].value}" for name in common))
+    data.SOPInstanceUID = sign("instance", hashlib.sha256(data.to_json().encode()).hexdigest())
+
+# %% ../nbs/18_medical.ipynb #f16a4410
 def write_dicom(path:str|os.PathLike[str], # ends in .dcm; its folder is made
                 image:Tensor,              # (1, h, w) in [-1, 1], made by a model
                 units:tuple[float, float]=(-1000., 600.), # what -1 and 1 mean
@@ -347,9 +375,9 @@ def write_dicom(path:str|os.PathLike[str], # ends in .dcm; its folder is made
                )->Path:                    # where it is
     "Write one made picture as a DICOM file of sixteen bits, marked as synthetic."
     pydicom, path = _medical("pydicom"), _fresh(path, ".dcm")
-    stored, slope = _stored(image[None], units)
-    data, content = pydicom.Dataset(), stored.astype("<u2").tobytes()
-    _marked(data, series, number, content)
+    stored, slope = _stored(image[None], units, spacing)
+    data = pydicom.Dataset()
+    _marked(data)
     number_of = lambda x: pydicom.valuerep.DSfloat(x, auto_format=True)
     data.Modality, data.RescaleType = modality, "HU" if modality == "CT" else "US"
     data.RescaleSlope, data.RescaleIntercept = number_of(slope), number_of(units[0])
@@ -358,7 +386,10 @@ def write_dicom(path:str|os.PathLike[str], # ends in .dcm; its folder is made
     data.Rows, data.Columns, data.PixelSpacing = *stored.shape[1:], [spacing, spacing]
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
-    data.PixelData, data.file_meta = content, pydicom.dataset.FileMetaDataset()
+    data.PixelData = stored.astype("<u2").tobytes()
+    data.SeriesNumber, data.InstanceNumber = 1, number
+    _signed(data, series)
+    data.file_meta = pydicom.dataset.FileMetaDataset()
     data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     buffer = io.BytesIO()
     pydicom.dcmwrite(buffer, data, enforce_file_format=True) # refuses what is no valid file
@@ -374,7 +405,7 @@ def _write_new(path:Path, content:bytes)->Path:
             raise
     return path
 
-# %% ../nbs/18_medical.ipynb #be8fc7d0
+# %% ../nbs/18_medical.ipynb #9042990c
 def write_nifti(path:str|os.PathLike[str], # ends in .nii or .nii.gz; its folder is made
                 images:Tensor,             # (n, 1, h, w) in [-1, 1]: slices from bottom to top
                 units:tuple[float, float]=(-1000., 600.), # what -1 and 1 mean
@@ -382,7 +413,7 @@ def write_nifti(path:str|os.PathLike[str], # ends in .nii or .nii.gz; its folder
                )->Path:                    # where it is
     "Write made slices as one NIfTI volume of sixteen bits, marked as synthetic."
     nibabel, path = _medical("nibabel"), _fresh(path, ".nii", ".nii.gz")
-    stored, slope = _stored(images, units)
+    stored, slope = _stored(images, units, *spacing)
     volume = np.ascontiguousarray(stored[:, ::-1, ::-1].transpose(2, 1, 0)) # to right, front, top
     held = nibabel.Nifti1Image(volume, np.diag([*spacing, 1.]))
     held.header.set_slope_inter(slope, units[0])

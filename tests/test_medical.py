@@ -16,6 +16,7 @@ from ganbook.medical import (
     Changes,
     MaskDiscriminator,
     MaskGenerator,
+    Segmenter,
     UNet,
     dice,
     lesion_changes,
@@ -150,6 +151,8 @@ def test_games_repeat_and_pairs_do():
     pairs = [make_pairs(G, m, 5, seed=1) for G in (one, two)]
     assert all(torch.equal(a, b) for a, b in zip(*pairs, strict=True))
     assert set(pairs[0][1].unique().tolist()) <= {0, 1}
+    with pytest.raises(ValueError, match="at least one mask"):
+        make_pairs(one, m[:0], 5)
     gan = mask_gan(16, width=4)
     assert [r.step for r in islice(play(gan, batches(x, m, batch_size=4)), 2)] == [1, 2]
 
@@ -162,6 +165,14 @@ def test_segmenters_repeat_and_learn_what_is_plain():
     find = train_segmenter(images, masks, steps=40)
     assert dice(find(images), masks) > 0.95
     assert torch.equal(train_segmenter(images, masks, steps=40)(images), find(images))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_generators_and_segmenters_on_a_gpu_answer_on_the_cpu():
+    m = (torch.rand(8, 1, 16, 16) > 0.9).float()
+    images, asked = make_pairs(mask_gan(16, width=4).G.cuda(), m, 5)
+    assert images.device.type == asked.device.type == "cpu"
+    assert Segmenter(UNet(1, 1, width=4).cuda())(images).device.type == "cpu"
 
 
 # Files
@@ -209,6 +220,29 @@ def test_dicom_says_in_every_place_that_nobody_was_scanned(tmp_path):
     assert pydicom.dcmread(other).StudyInstanceUID != one.StudyInstanceUID
 
 
+def test_files_that_differ_in_anything_have_identifiers_of_their_own(tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    image = noise(1, 8, 8)
+    usual = dict(image=image, units=(-1000.0, 600.0), modality="CT", spacing=5.5, number=1)
+    changes = [
+        {},
+        dict(modality="MR"),
+        dict(units=(0.0, 1.0)),
+        dict(spacing=2.0),
+        dict(image=image.view(1, 4, 16)),  # the same bytes
+    ]
+    held = [
+        pydicom.dcmread(write_dicom(tmp_path / f"{i}.dcm", **{**usual, **change}))
+        for i, change in enumerate(changes)
+    ]
+    assert len({h.PixelData for h in held}) == 1
+    assert len({h.SOPInstanceUID for h in held}) == len({h.SeriesInstanceUID for h in held}) == 5
+    assert len({h.StudyInstanceUID for h in held}) == 1
+    second = pydicom.dcmread(write_dicom(tmp_path / "second.dcm", **{**usual, "number": 2}))
+    assert second.SeriesInstanceUID == held[0].SeriesInstanceUID
+    assert second.SOPInstanceUID != held[0].SOPInstanceUID
+
+
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_nifti_comes_back_bit_for_bit_and_is_marked(tmp_path, name):
     nibabel = pytest.importorskip("nibabel")
@@ -245,6 +279,14 @@ def test_nothing_is_overwritten_and_what_does_not_fit_is_refused(tmp_path):
             write(tmp_path / f"b-{name}", image.repeat_interleave(3, -3))
         with pytest.raises(ValueError, match="in order"):
             write(tmp_path / f"b-{name}", image, (5, 5))
+        with pytest.raises(ValueError, match="in order"):
+            write(tmp_path / f"b-{name}", image, (0, float("inf")))
+        with pytest.raises(ValueError, match="no pixels"):
+            write(tmp_path / f"b-{name}", image[..., :0])
+        for wrong in (0, -1, float("nan")):
+            with pytest.raises(ValueError, match="above 0"):
+                gap = wrong if write is write_dicom else (1, 1, wrong)
+                write(tmp_path / f"b-{name}", image, spacing=gap)
         assert not (tmp_path / f"b-{name}").exists()
 
 
@@ -255,8 +297,20 @@ def test_the_record_holds_what_the_chapter_says():
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     assert all(record[key] for key in ("command", "machine", "versions", "reference"))
     runs = [job for job in record["jobs"].values() if "arms" in job]
-    assert runs and {r["patients"] for r in runs} <= {5, 20, 80}
+    # one seed each: whoever records more rewords the chapter, its summary and data/README.md
+    assert sorted((r["patients"], r["seed"]) for r in runs) == [(5, 0), (80, 0)]
+    five, eighty = ({k: a["dice"] for k, a in r["arms"].items()} for r in by_patients(runs))
+    assert five["real"] + 0.05 < five["both"] < five["changed"]
+    assert eighty["both"] + 0.05 < eighty["real"] and eighty["changed"] < eighty["real"]
+    assert five["made"] < five["real"] and eighty["made"] < eighty["real"]
     for run in runs:
         assert len(run["attack"]["near"][0]) == run["patients"]
         assert len(run["attack"]["opinion"][1]) == 80
         assert run["obeys"]["asked"] > 4 * run["obeys"]["chance"]
+    for job in ("xray", "brain"):
+        assert record["jobs"][job]["obeys"]["asked"] > 0.1 + record["jobs"][job]["obeys"]["chance"]
+
+
+def by_patients(runs):
+    "Runs, those with the fewest patients first."
+    return sorted(runs, key=lambda run: run["patients"])

@@ -3,10 +3,11 @@
 Thorax phantoms (thorax-ct, 64 px, 400 patients, the truth known), 80 patients held out. For n
 patients a generator is trained on their slices and masks alone, and makes 1,000 pairs of a picture
 and a mask; segmenters are trained on the real slices, on the made ones and on both, and are judged
-on the held-out patients. The same generators are attacked: who was in the training set? Beside
-that one generator each for radiographs and for slices of the MRI template. Results go to
-data/records/medical.json after every run, weights that the chapter shows beside it; what is there
-already is not run again. `--print` only prints what is there.
+on the held-out patients. The judge of whether a generator obeys its masks (job `judge`) saw all
+320 other patients, those of the generator among them. The same generators are attacked: who was in
+the training set? Beside that one generator each for radiographs and for slices of the MRI template.
+Results go to data/records/medical.json after every run, weights that the chapter shows beside it;
+what is there already is not run again. `--print` only prints what is there.
 """
 
 import argparse
