@@ -28,7 +28,18 @@ from .networks import Normal, initialise, widths
 from .training import load_generator, save_generator
 from .translation import PatchDiscriminator, likeness, patch_r1
 
-# %% ../nbs/20_scenes.ipynb #ae22c465
+# %% ../nbs/20_scenes.ipynb #22d0f669
+def _known(numbers:Tensor, labels:int)->None:
+    "Refuse layouts without a pixel, and numbers that have no meaning."
+    if not numbers.numel():
+        raise ValueError(f"a layout of shape {tuple(numbers.shape)} met, which has no pixel; "
+                         "give at least one scene")
+    low, high = (int(v) for v in numbers.aminmax())
+    if low < 0 or high >= labels:
+        raise ValueError(f"labels from {low} to {high} met where 0 to {labels - 1} have a meaning; "
+                         "check the set that the layout is from")
+
+# %% ../nbs/20_scenes.ipynb #396198f4
 def colours(labels:int, # how many are wanted, 20 at most
            )->Tensor:   # (labels, 3) in [-1, 1]
     "One colour for each label; neighbours in the list do not look alike."
@@ -42,6 +53,7 @@ def coloured(maps:Tensor, # (n, h, w) whole numbers from 0
              labels:int,  # how many labels there are
             )->Tensor:    # (n, 3, h, w) in [-1, 1]
     "Layouts as pictures."
+    _known(maps, labels)
     return colours(labels)[maps.long()].permute(0, 3, 1, 2)
 
 # %% ../nbs/20_scenes.ipynb #afaaa1fc
@@ -85,16 +97,14 @@ FACTS = {"landscapes": {"season": "labels", "light": "light"},
          "rooms": {"kind": "labels", "light": "light", "floor": "floor", "wall": "wall"},
          "buildings": {"kind": "labels", "light": "light", "wall": "wall", "season": "season"}}
 
-# %% ../nbs/20_scenes.ipynb #efb3aae2
+# %% ../nbs/20_scenes.ipynb #03360b57
 def planes(maps:Tensor,   # (n, h, w) whole numbers from 0
            labels:int,    # how many labels there are
           )->Tensor:      # (n, labels, h, w): 1 where the label is, else 0
     "A layout as a picture with a channel for each label."
     if maps.ndim != 3: raise ValueError(f"a layout of shape {tuple(maps.shape)} met where "
                                         "(n, h, w) is wanted; a single one needs [None]")
-    if int(maps.max()) >= labels or int(maps.min()) < 0:
-        raise ValueError(f"labels from {int(maps.min())} to {int(maps.max())} met where "
-                         f"0 to {labels - 1} have a meaning; check the set that the layout is from")
+    _known(maps, labels)
     return F.one_hot(maps.long(), labels).permute(0, 3, 1, 2).float()
 
 def flags(codes:Tensor,          # (n, facts) whole numbers from 0
@@ -104,6 +114,10 @@ def flags(codes:Tensor,          # (n, facts) whole numbers from 0
     if codes.shape[1:] != (len(sizes),):
         raise ValueError(f"codes of shape {tuple(codes.shape)} met where {len(sizes)} facts a "
                          f"scene are wanted: (n, {len(sizes)})")
+    for c, size in zip(codes.T, sizes, strict=True):
+        if len(c) and not 0 <= int(c.min()) <= int(c.max()) < size:
+            raise ValueError(f"facts from {int(c.min())} to {int(c.max())} met where 0 to "
+                             f"{size - 1} have a meaning; Words.codes makes them from names")
     each = [F.one_hot(c.long(), size) for c, size in zip(codes.T, sizes, strict=True)]
     return torch.cat([*each, codes.new_zeros(len(codes), 0)], 1).float()
 
@@ -247,7 +261,7 @@ def scene_gan(words:Words,                       # what may be asked for
     return GAN(G, D, opt_g, opt_d, Normal(recipe.latent_dim), nonsaturating,
                (Penalty(patch_r1, recipe.penalty, 4),), term=near, seed=seed)
 
-# %% ../nbs/20_scenes.ipynb #324b633e
+# %% ../nbs/20_scenes.ipynb #95870061
 def scene_batches(data:Images,          # scenes with layouts
                   facts:dict[str, str], # as in `words`
                   size:int=8,           # scenes in a batch
@@ -263,13 +277,14 @@ def draw_scenes(G:SceneGenerator, # untrained or trained
                 maps:Tensor,   # (n, h, w) layouts
                 codes:Tensor,  # (n, facts), or (1, facts) for all
                 seed:int=0,    # of the noise
-               )->Tensor:      # (n, channels, h, w) in [-1, 1]
+               )->Tensor:      # (n, channels, h, w) in [-1, 1], on the CPU wherever G is
     "Scenes for these layouts, 32 at a time."
     with seeded(seed): z = torch.randn(len(maps), G.latent_dim)
     parts = zip(z.split(32), maps.split(32), codes.expand(len(maps), -1).split(32), strict=True)
-    return torch.cat([G(*part) for part in parts])
+    device = next(G.parameters()).device
+    return torch.cat([G(*(given.to(device) for given in part)).cpu() for part in parts])
 
-# %% ../nbs/20_scenes.ipynb #1aedd76e
+# %% ../nbs/20_scenes.ipynb #49a76ba1
 @dataclass(frozen=True)
 class Agreement:
     "How well two sets of layouts agree: intersection over union."
@@ -283,6 +298,10 @@ def agreement(asked:Tensor, # (n, h, w) the layouts that were asked for
               labels:int,   # how many there are
              )->Agreement:
     "Pixels where both say a label / pixels where one does, over all pictures, label by label."
+    if asked.shape != read.shape:
+        raise ValueError(f"layouts of shape {tuple(asked.shape)} were asked for and of shape "
+                         f"{tuple(read.shape)} read; give the same scenes at the same size")
+    for maps in (asked, read): _known(maps, labels)
     pairs = asked.flatten().long() * labels + read.flatten().long()
     counts = torch.bincount(pairs, minlength=labels**2).view(labels, labels).double()
     both, said = counts.diag(), counts.sum(1)
