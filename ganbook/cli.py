@@ -292,7 +292,7 @@ def resume_line(plan:Plan, # of the run
     folder, to = shlex.quote(str(run.folder)), f" --to {shlex.quote(plan.to)}" if plan.to else ""
     return f"ganbook train {shlex.quote(plan.source)}{to} --out {folder} --resume"
 
-# %% ../nbs/23_your_images.ipynb #bf06a24e
+# %% ../nbs/23_your_images.ipynb #ac608187
 def fit(job:Job, # its run entered
        )->None:
     "Train until the goal, log and save on the way; Ctrl-C leaves with 130 and the way to go on."
@@ -309,7 +309,8 @@ def fit(job:Job, # its run entered
             raise _kept(error, run) from error
         if first(): draw(run.folder / "samples.png")
     if asked.is_set(): _stopped(gan, run, job.plan)
-    if through and not _reached(gan, run, job.plan): note(f"settled at step {gan.gan.step}: stopped")
+    if through and not _reached(gan, run, job.plan):
+        note(f"settled at step {gan.gan.step}: stopped")
     if not first(): raise typer.Exit(0) # the first measures and reports
 
 # %% ../nbs/23_your_images.ipynb #1d1169f1
@@ -393,7 +394,7 @@ def _whole(place:Path)->Iterator[Path]:
         os.replace(part, place)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/23_your_images.ipynb #1faba6b9
+# %% ../nbs/23_your_images.ipynb #85b8a1c0
 def measure(gan:"ImageGAN",     # trained
             real:"Images",      # to compare with
             against:str,        # what these are: "held-out", "training" or "given"
@@ -411,13 +412,15 @@ def measure(gan:"ImageGAN",     # trained
     lines = [f"Measured against {len(real)} {against} pictures:",
              f"  Frechet distance {report.distance}",
              "    from the generated pictures to the real ones; a perfect generator gets real "
-             "against real", f"    {report.encoder}", *_quality(report.neighbours), *_copies(report.memorised),
+             "against real", f"    {report.encoder}", *_quality(report.neighbours),
+             *_copies(report.memorised),
              f"  discriminator accuracy {report.discriminator_accuracy:.2f}",
              "    how often the opponent still tells real from generated; 0.5: it cannot"]
     if against == "training":
         lines.append("  These are the pictures it was trained on: copying would look good here.")
     return {"measured": True, "against": against, "n_real": len(real), **report.to_dict()}, lines
 
+# %% ../nbs/23_your_images.ipynb #874f27e1
 def _quality(seen:Any)->list[str]: # `Neighbourhoods` or None
     "Precision and recall, for people."
     if seen is None: return []
@@ -430,7 +433,7 @@ def _copies(seen:Any)->list[str]: # `Measure` or None
     "Copies of training pictures, for people."
     if seen is None: return []
     return [f"  memorised {seen}",
-            "    share of the generated pictures that are nearer to one training picture than honest "
+            "    share of generated pictures that are nearer to one training picture than honest "
             "ones"]
 
 # %% ../nbs/23_your_images.ipynb #e0457e79
@@ -834,7 +837,7 @@ def _go_on(out:Path, plan:Plan, wish:dict[str, Any], device:str)->tuple[dict[str
         fit(job)
         return conclude(job)
 
-# %% ../nbs/23_your_images.ipynb #b76f3c56
+# %% ../nbs/23_your_images.ipynb #15062e3b
 def _old_run(out:Path)->"Run": # not entered
     "A run folder to go on with."
     from ganbook.training import Run
@@ -857,6 +860,7 @@ def _same(out:Path, kept:dict[str, Any], wish:dict[str, Any])->None:
             raise ValueError(f"{out} was begun with {key} {kept[key]}, now it is {value}: "
                              f"leave --{key} out, or choose another --out")
 
+# %% ../nbs/23_your_images.ipynb #ca8673c9
 def _goal_of(plan:Plan, old:Plan, past:float)->Plan:
     "What a resumed run is to reach: minutes asked for now come on top of the `past` ones."
     plan = replace(plan, hold_out=old.hold_out,
@@ -1472,7 +1476,7 @@ def _made(work:Work, images:Any)->Any: # (n, c, h, w)
     parts = images.split(max(1, min(64, 2**20 // (height * width))))
     return torch.cat([work.gan.translate(part, work.back, work.seed) for part in parts])
 
-# %% ../nbs/23_your_images.ipynb #688908be
+# %% ../nbs/23_your_images.ipynb #2cda6519
 def _depth(path:Path, images:Any)->int: # 8 or 16
     "How many bits the translation of a file must have to be as deep as the file."
     from ganbook.images import stored_range
@@ -1491,6 +1495,7 @@ def _save(out:Path, path:Path, made:Any, bits:int)->str: # the name
         else: np.savez_compressed(part, images=to_array(made, bits))
     return path.name
 
+# %% ../nbs/23_your_images.ipynb #f901c02d
 def _note_down(out:Path, name:str)->None:
     "Note a file before it is written."
     out.mkdir(parents=True, exist_ok=True)
