@@ -8,7 +8,7 @@ __all__ = ['MARKER', 'REDUCED', 'GRUMBLE', 'Steps', 'SMALL', 'KINDS', 'LOST', 'W
            'Seen', 'agreement', 'Judge', 'Finding', 'Audit', 'audit', 'Browser', 'browse', 'Entry', 'Manifest',
            'prepare']
 
-# %% ../nbs/02_cleaning.ipynb #85cd8c33
+# %% ../nbs/02_cleaning.ipynb #52aafe16
 import base64
 import hashlib
 import html
@@ -25,7 +25,7 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, lru_cache, partial
 from io import BytesIO
@@ -698,20 +698,27 @@ class Judge:
         self.kept[mode, facts.bits, _home(facts.name)[1]] += 1
         return "", ""
 
-# %% ../nbs/02_cleaning.ipynb #a543f220
+# %% ../nbs/02_cleaning.ipynb #d244ce80
 Progress = Callable[[int, int], None]|None
 
 def _helping(worker:int)->None:
-    "In a new worker: OpenCV's threads did not come along; and whoever loses his parent ends."
-    import cv2
-    cv2.setNumThreads(1)
+    "In a new worker: whoever loses his parent ends."
     parent = os.getppid()
     def watch()->None:
         while os.getppid() == parent: time.sleep(1)
         os._exit(1) # whatever still waits to be sent
     threading.Thread(target=watch, daemon=True).start()
 
-# %% ../nbs/02_cleaning.ipynb #94740f56
+@contextmanager
+def _threadless()->Iterator[None]:
+    "OpenCV without threads: a fork leaves them behind, and who then looks for them waits for ever."
+    import cv2
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try: yield
+    finally: cv2.setNumThreads(before)
+
+# %% ../nbs/02_cleaning.ipynb #d2978309
 def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, part:int=16,
               progress:Progress=None)->Iterator[Any]:
     "Work on items in a few processes; results come in the items' order, and only a few wait."
@@ -719,7 +726,8 @@ def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, 
     if workers < 0: raise ValueError(f"workers is {workers}; 0 (in this process) or more is wanted")
     if sys.platform != "linux" or len(items) <= 8 * part: workers = 0
     rows:Any = items # a sequence is all that a loader needs
-    with warnings.catch_warnings(action="ignore"): # of more workers than cores, say
+    alone = _threadless() if workers else nullcontext()
+    with alone, warnings.catch_warnings(action="ignore"): # of more workers than cores, say
         parts = iter(DataLoader(rows, part, num_workers=workers,
                                 collate_fn=lambda some: _in_step([work(item) for item in some]),
                                 worker_init_fn=_helping,

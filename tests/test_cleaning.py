@@ -851,3 +851,30 @@ def test_a_picture_that_is_all_border_is_not_trimmed_away():
             cleaning._fitted(pixels, (40, 90), (0, 0, 0, 0), "stretch"),
         )
     assert cleaning._inner(100, 100, (0.2, 0, 0.2, 0))[0] > 20
+
+
+def test_threads_of_opencv_do_not_hold_the_workers(tmp_path):
+    "A fork leaves threads behind; workers that looked for them waited for ever."
+    program = """
+import sys, cv2, numpy as np
+from pathlib import Path
+from ganbook.cleaning import audit
+folder = Path(sys.argv[1])
+for i in range(150):
+    noise = np.random.default_rng(i).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    cv2.imwrite(str(folder / f"{i}.png"), noise)
+cv2.setNumThreads(4)
+big = np.random.default_rng(0).random((3000, 3000), dtype=np.float32)
+for _ in range(3): cv2.GaussianBlur(cv2.resize(big, (2000, 2000)), (31, 31), 5)
+found = audit(folder, workers=2)
+print(cv2.getNumThreads())
+"""
+    (tmp_path / "pictures").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "pictures")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "4"  # and the caller's own setting is as it was
