@@ -7,11 +7,10 @@ measured is written after every run. `--print` only prints what is there.
 """
 
 import argparse
-import json
 import os
 import statistics
+import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -23,9 +22,11 @@ from ganbook.augment import AUGMENTS  # noqa: E402
 from ganbook.datasets import load_set, split  # noqa: E402
 from ganbook.features import extract  # noqa: E402
 from ganbook.metrics import frechet_distance  # noqa: E402
-from ganbook.training import write_json  # noqa: E402
 
-RECORD = Path(__file__).resolve().parents[2] / "data" / "records" / "augment.json"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.records import RECORDS, few, recorded, stamped, write  # noqa: E402
+
+RECORD = RECORDS / "augment.json"
 MARKS = (250, 500, 1000, 1500, 2000, 2500, 3000)
 LONGER = (4500, 6000, 8000)  # for the tenth of the digits: is there an end to what it gains?
 PAIR = ("none", "light")
@@ -34,11 +35,6 @@ JOBS += [(n, seed, name) for seed in range(3) for n in (100, 1000) for name in P
 JOBS += [(144, seed, "adaptive") for seed in range(3)]
 JOBS += [(n, seed, name) for seed in (3, 4) for n in (100, 1000) for name in PAIR]
 JOBS += [(144, seed, name) for seed in range(5) for name in ("adaptive", "diff")]
-
-
-def few(train, n, seed):
-    "n of the training pictures; which ones depends on the seed."
-    return train.take(torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n])
 
 
 def marks_of(n):
@@ -69,11 +65,6 @@ def run(train, test, n, seed, name):
         sign_unseen=round(unseen, 3),
         seconds=round(time.process_time() - start, 1),
     )
-
-
-def recorded():
-    "What was measured so far."
-    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {"runs": []}
 
 
 def key(r):
@@ -124,21 +115,18 @@ def main():
     torch.set_num_threads(1)
     train, test = split(load_set("digits"), 0.2, seed=0)
     for n, seed, name in [] if args.print else JOBS[: args.jobs]:
-        if seed not in args.seeds or (n, seed, name) in done(recorded()):
+        if seed not in args.seeds or (n, seed, name) in done(recorded(RECORD, runs=[])):
             continue
         made = run(train, test, n, seed, name)
-        record = recorded()  # another process may have written meanwhile
+        record = recorded(RECORD, runs=[])  # another process may have written meanwhile
         record["runs"] = [r for r in record["runs"] if key(r) != (n, seed, name)]
-        record["command"] = "python tests/bench/augment.py"
-        record["machine"] = "one thread of a shared virtual CPU"
-        record["versions"] = {k: version(k) for k in ("torch", "scikit-learn", "numpy")}
+        record |= stamped("augment", "scikit-learn")
         record["reference"] = "359 held-out digits; as many generated as there are others, 1438"
         record["runs"].append(made)
         record["runs"].sort(key=lambda r: (r["n"], r["augment"], r["seed"]))
-        RECORD.parent.mkdir(exist_ok=True)
-        write_json(RECORD, record)
+        write(RECORD, record)
         print(n, seed, name, list(made["distance"].values()), flush=True)
-    summary(recorded()["runs"])
+    summary(recorded(RECORD, runs=[])["runs"])
 
 
 if __name__ == "__main__":

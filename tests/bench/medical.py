@@ -11,12 +11,10 @@ what is there already is not run again. `--print` only prints what is there.
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
+import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,9 +38,10 @@ from ganbook.medical import (  # noqa: E402
 )
 from ganbook.metrics import frechet_distance  # noqa: E402
 from ganbook.networks import Discriminator, Generator, Normal  # noqa: E402
-from ganbook.training import write_json  # noqa: E402
 
-RECORDS = Path(__file__).resolve().parents[2] / "data" / "records"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.records import RECORDS, commit, recorded, stamped, write  # noqa: E402
+
 RECORD = RECORDS / "medical.json"
 PATIENTS, SEEDS, MADE = (5, 20, 80), range(3), 1000
 JOBS = ["judge", *[f"ct-{n}-{seed}" for seed in SEEDS for n in PATIENTS]]
@@ -199,17 +198,6 @@ def run(job):
     return dict(found, seconds=round(time.process_time() - start, 1))
 
 
-def recorded():
-    "What was measured so far."
-    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {"jobs": {}}
-
-
-def commit():
-    "The commit that is checked out, short."
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def summary(jobs):
     "Means over the seeds."
     for job in ("judge", "xray", "brain"):
@@ -236,20 +224,16 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     for job in [] if args.print else args.jobs:
-        if job in recorded()["jobs"]:
+        if job in recorded(RECORD, jobs={})["jobs"]:
             continue
         found = run(job)
-        record = recorded()
-        record["commit"] = commit()
-        record["command"] = "python tests/bench/medical.py"
-        record["machine"] = "one thread of a shared virtual CPU"
-        record["versions"] = {k: version(k) for k in ("torch", "numpy", "scikit-learn")}
+        record = recorded(RECORD, jobs={})
+        record |= stamped("medical", "scikit-learn") | {"commit": commit()}
         record["reference"] = "80 held-out patients of thorax-ct, 400 slices; 1000 made pairs"
         record["jobs"][job] = found
-        RECORD.parent.mkdir(exist_ok=True)
-        write_json(RECORD, record)
+        write(RECORD, record)
         print(job, {k: v for k, v in found.items() if k != "attack"}, flush=True)
-    summary(recorded()["jobs"])
+    summary(recorded(RECORD, jobs={})["jobs"])
 
 
 if __name__ == "__main__":

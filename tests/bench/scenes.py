@@ -13,10 +13,9 @@ beside it; what is recorded is not played again. `--print` only prints what is t
 import argparse
 import json
 import os
-import subprocess
+import sys
 import time
 from functools import cache
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
@@ -44,11 +43,12 @@ from ganbook.scenes import (  # noqa: E402
     wishes,
     words,
 )
-from ganbook.training import averaged, averaging, write_json  # noqa: E402
+from ganbook.training import averaged, averaging  # noqa: E402
 
-RECORDS = Path(__file__).resolve().parents[2] / "data" / "records"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.records import RECORDS, commit, recorded, stamped, write  # noqa: E402
+
 RECORD = RECORDS / "scenes.json"
-COMMIT = ["git", "-C", str(RECORDS), "describe", "--always", "--dirty"]
 STEPS = {"landscapes": 600, "rooms": 900, "buildings": 900}
 MARKS = (100, 300, 600, 900)
 PARTS = {"generator": slice(0, 1100), "reader": slice(1100, 1700), "test": slice(1700, 2000)}
@@ -232,11 +232,6 @@ JOBS += [("larger", ("landscapes",))]
 PLAY = {"scene": scene, "facts": facts, "order": order, "larger": larger}
 
 
-def recorded():
-    "What was measured so far."
-    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {"runs": {}}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="print what is recorded")
@@ -245,21 +240,17 @@ def main():
     torch.set_num_threads(1)
     for kind, given in [] if args.print else JOBS:
         key = " ".join(map(str, (kind, *given)))
-        if kind not in args.only or key in recorded()["runs"]:
+        if kind not in args.only or key in recorded(RECORD, runs={})["runs"]:
             continue
-        commit = subprocess.run(COMMIT, capture_output=True, text=True).stdout.strip()
-        made = PLAY[kind](*given) | {"commit": commit}
-        record = recorded()  # another process may have written meanwhile
-        record |= dict(
-            command="python tests/bench/scenes.py",
-            machine="one thread of a shared virtual CPU",
-            precision="bfloat16 in the two steps, float32 weights, penalties and pictures",
-            versions={k: version(k) for k in ("torch", "numpy")},
+        begun = commit()
+        made = PLAY[kind](*given) | {"commit": begun}
+        record = recorded(RECORD, runs={})  # another process may have written meanwhile
+        record |= stamped("scenes") | dict(
+            precision="bfloat16 in the two steps, float32 weights, penalties and pictures"
         )
         record["runs"][key] = made
-        RECORD.parent.mkdir(exist_ok=True)
-        write_json(RECORD, record)
-    for key, run in recorded()["runs"].items():
+        write(RECORD, record)
+    for key, run in recorded(RECORD, runs={})["runs"].items():
         print(key, json.dumps({k: v for k, v in run.items() if k not in ("labels", "curve")}))
 
 

@@ -7,13 +7,11 @@ is not played again. `--print` only prints what is there, `--only NAME` plays th
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
+import sys
 import time
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,7 +23,6 @@ from ganbook.features import extract, train_classifier  # noqa: E402
 from ganbook.images import grid  # noqa: E402
 from ganbook.medical import lesion_changes, train_segmenter  # noqa: E402
 from ganbook.metrics import frechet_distance  # noqa: E402
-from ganbook.training import write_json  # noqa: E402
 from ganbook.translation import (  # noqa: E402
     Task,
     Translation,
@@ -34,8 +31,11 @@ from ganbook.translation import (  # noqa: E402
     psnr,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
-RECORD = ROOT / "data" / "records" / "translation.json"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.records import RECORDS, commit, recorded, stamped, write  # noqa: E402
+
+RECORD = RECORDS / "translation.json"
+NONE = {"runs": [], "bounds": []}
 COUNT = {"pairs": 20_000, "word-pairs": 6_000, "day-night": 2_000, "thorax-ct": 2_000}
 STEPS = {"regression": 2500, "paired": 2500, "consistent": 3500, "cycle": 1500, "contrastive": 800}
 JOBS = [("pairs", way, 0) for way in ("regression", "paired", "consistent")]
@@ -136,28 +136,17 @@ def bounds(names):
     return found
 
 
-def recorded():
-    "What was measured so far."
-    empty = {"runs": [], "bounds": []}
-    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else empty
-
-
 def key(r):
     return r["set"], r["way"], r["seed"]
 
 
 def keep(**new):
     "Add to the record; another process may have written meanwhile."
-    record = recorded()
-    asked = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    commit = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+    record = recorded(RECORD, **NONE)
     for table, row in new.items():
-        record[table].append(row | {"commit": commit})
-    record["command"] = "python tests/bench/translation.py"
-    record["machine"] = "one thread of a shared virtual CPU"
-    record["versions"] = {k: version(k) for k in ("torch", "numpy")}
+        record[table].append(row | {"commit": commit()})
     record["runs"].sort(key=key)
-    write_json(RECORD, record)
+    write(RECORD, record | stamped("translation"))
 
 
 def summary(record):
@@ -187,12 +176,12 @@ def main():
     for names, way, seed in [] if args.print else JOBS:
         if args.only not in (None, names) or (args.ways and way not in args.ways):
             continue
-        if (names, way, seed) in {key(r) for r in recorded()["runs"]}:
+        if (names, way, seed) in {key(r) for r in recorded(RECORD, **NONE)["runs"]}:
             continue
-        if names not in {r["set"] for r in recorded()["bounds"]}:
+        if names not in {r["set"] for r in recorded(RECORD, **NONE)["bounds"]}:
             keep(bounds=bounds(names))
         keep(runs=run(names, way, seed))
-    summary(recorded())
+    summary(recorded(RECORD, **NONE))
 
 
 if __name__ == "__main__":

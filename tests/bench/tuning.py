@@ -10,11 +10,10 @@ three fresh seeds each and measured against the other half.
 """
 
 import argparse
-import json
 import os
+import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,10 +25,12 @@ from ganbook.api import Recipe, create_gan  # noqa: E402
 from ganbook.datasets import load_set, split  # noqa: E402
 from ganbook.features import extract  # noqa: E402
 from ganbook.metrics import frechet_distance  # noqa: E402
-from ganbook.training import write_json  # noqa: E402
 from ganbook.tuning import final, gains, search  # noqa: E402
 
-RECORD = Path(__file__).resolve().parents[2] / "data" / "records" / "tuning.json"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.records import RECORDS, recorded, stamped, write  # noqa: E402
+
+RECORD = RECORDS / "tuning.json"
 SECONDS, SEEDS = 15, range(5)
 CHANGES = {
     "base": {},
@@ -104,26 +105,17 @@ def study(data, test, trials=16):
 
 def kept():
     "What is recorded."
-    if RECORD.exists():
-        return json.loads(RECORD.read_text(encoding="utf-8"))
-    return {
-        "command": "python tests/bench/tuning.py",
-        "machine": "one thread of a shared virtual CPU",
-        "versions": {k: version(k) for k in ("torch", "scikit-learn", "numpy")},
-        "seconds": SECONDS,
-        "runs": [],
-    }
+    return recorded(RECORD, **stamped("tuning", "scikit-learn"), seconds=SECONDS, runs=[])
 
 
 def keep(**more):
     "Add to what is recorded by now, perhaps by another process, too."
-    RECORD.parent.mkdir(exist_ok=True)
     with filelock.FileLock(RECORD.with_name(".tuning.lock")):
         record = kept()
         record["runs"] += more.pop("runs", [])
         order = list(CHANGES)
         record["runs"].sort(key=lambda r: (r["seed"], order.index(r["name"])))
-        write_json(RECORD, record | more)
+        write(RECORD, record | more)
 
 
 def main():

@@ -9,12 +9,10 @@ that is in it already is not played again. `--print` only prints what is there.
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
+import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,9 +24,11 @@ from ganbook.datasets import load_set, split  # noqa: E402
 from ganbook.features import extract  # noqa: E402
 from ganbook.images import read_image, write_image  # noqa: E402
 from ganbook.metrics import frechet, frechet_distance, memorised  # noqa: E402
-from ganbook.training import write_json  # noqa: E402
 
-RECORD = Path(__file__).resolve().parents[2] / "data" / "records" / "yours.json"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.records import RECORDS, commit, few, recorded, stamped, write  # noqa: E402
+
+RECORD = RECORDS / "yours.json"
 SHEET = RECORD.with_suffix(".jpg")
 EVERYDAY = range(6)  # china, flower, astronaut, cat, coffee, rocket; not galaxies, tissue, retina
 MARKS = (100, 200, 400)
@@ -36,7 +36,6 @@ SIZES = (20, 200, 2000)
 RECIPES = ("quick", "few")  # as it comes, and with light augmentation
 JOBS = [(n, seed, name) for name in RECIPES for seed in range(3) for n in SIZES]
 ROWS = [(n, name) for n in SIZES for name in RECIPES]
-COMMIT = ["git", "-C", str(RECORD.parent), "rev-parse", "--short", "HEAD"]
 COLUMNS = 12  # pictures a row of the sheet
 
 
@@ -44,11 +43,6 @@ def photographs():
     "(patches of four photographs, patches of two others): split by photograph."
     photos = load_set("photos")
     return split(photos.take(torch.isin(photos.groups, torch.tensor(EVERYDAY))), 1 / 3, seed=0)
-
-
-def few(train, n, seed):
-    "n of the training pictures; which ones depends on the seed."
-    return train.take(torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n])
 
 
 def yardstick(train, test):
@@ -98,11 +92,6 @@ def draw(row, images):
     write_image(SHEET, sheet)
 
 
-def recorded():
-    "What was measured so far."
-    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {"runs": []}
-
-
 def key(r):
     return r["n"], r["seed"], r["recipe"]
 
@@ -130,23 +119,19 @@ def main():
     torch.set_num_threads(1)
     train, test = photographs()
     for n, seed, name in [] if args.print else JOBS[: args.jobs]:
-        record = recorded()
+        record = recorded(RECORD, runs=[])
         if (n, seed, name) in map(key, record["runs"]):
             continue
         record["runs"].append(run(train, test, n, seed, name))
-        record["command"] = "python tests/bench/yours.py"
-        record["machine"] = "one thread of a shared virtual CPU"
-        record["commit"] = subprocess.run(COMMIT, capture_output=True, text=True).stdout.strip()
-        record["versions"] = {k: version(k) for k in ("torch", "scikit-image", "numpy")}
+        record |= stamped("yours", "scikit-image") | {"commit": commit()}
         record["photographs"] = {
             k: [x.names["groups"][g] for g in x.groups.unique().tolist()]
             for k, x in (("seen", train), ("unseen", test))
         }
         record["real"] = record.get("real") or yardstick(train, test)
-        RECORD.parent.mkdir(exist_ok=True)
-        write_json(RECORD, record)
+        write(RECORD, record)
         print(n, seed, name, record["runs"][-1]["at"][MARKS[-1]], flush=True)
-    summary(recorded())
+    summary(recorded(RECORD, runs=[]))
 
 
 if __name__ == "__main__":
