@@ -8,8 +8,9 @@ __all__ = ['MARKER', 'REDUCED', 'GRUMBLE', 'Steps', 'SMALL', 'KINDS', 'LOST', 'W
            'Seen', 'agreement', 'Judge', 'Finding', 'Audit', 'audit', 'Browser', 'browse', 'Entry', 'Manifest',
            'prepare']
 
-# %% ../nbs/02_cleaning.ipynb #52aafe16
+# %% ../nbs/02_cleaning.ipynb #3194e117
 import base64
+import gc
 import hashlib
 import html
 import json
@@ -40,7 +41,7 @@ from torch.utils.data import DataLoader
 from .images import FORMATS, ImageError, _orient, _pair, _wanted, is_picture, read
 from .images import read_array, resize, to_array, to_channels
 
-# %% ../nbs/02_cleaning.ipynb #a5310f19
+# %% ../nbs/02_cleaning.ipynb #9a221f0e
 _CLOSED = "it cannot be opened"
 
 class Item(NamedTuple):
@@ -58,12 +59,15 @@ def _aside(name:str, folder:bool, linked:bool=False)->str:
 def _listing(folder:Path)->list[Item]:
     "All below a folder, in one order everywhere."
     found, top = list[Item](), str(folder)
-    def add(place:str, name:str, why:str)->None:
+    def add(place:Path, name:str, why:str)->None:
         below = f"{place}{os.sep}{name}"[len(top):].replace(os.sep, "/").lstrip("/")
         text = below.encode("utf-8", "backslashreplace").decode() # whatever bytes its name has
-        found.append(Item(text, Path(place, name), why))
-    closed = lambda error: add(*os.path.split(error.filename), _CLOSED)
-    for place, folders, files in os.walk(top, onerror=closed):
+        found.append(Item(text, place / name, why))
+    def closed(error:OSError)->None:
+        gone = Path(error.filename)
+        add(gone.parent, gone.name, _CLOSED)
+    for walked, folders, files in os.walk(top, onerror=closed):
+        place = Path(walked)
         for name in folders[:]:
             why = _aside(name, True, os.path.islink(os.path.join(place, name)))
             if why: folders.remove(name)
@@ -611,7 +615,7 @@ def _flags(facts:Facts, size:tuple[int, int], rules:Rules)->list[tuple[str, str]
         flags.append(("border", f"left {left}, top {top}, right {right}, bottom {bottom} % of it"))
     return flags
 
-# %% ../nbs/02_cleaning.ipynb #c4125772
+# %% ../nbs/02_cleaning.ipynb #51d7b472
 class Seen:
     "The pictures met so far: some hundred bytes for each, however large they are."
     def __init__(self)->None:
@@ -631,7 +635,7 @@ class Seen:
         for key, what in ((facts.digest, "file"), (facts.pixels, "pixels")):
             if key in self.same: return "duplicate", self.names[self.same[key]], f"the same {what}"
         distances = _ones(self.hashes[:len(self.names)] ^ np.uint64(int(facts.hash, 16)))
-        close = np.flatnonzero(distances <= near)
+        close = (distances <= near).nonzero()[0]
         if not len(close): return None
         match = agreement(self.thumbs[close], _thumb(facts))
         best = close[match.argmax()]
@@ -698,16 +702,26 @@ class Judge:
         self.kept[mode, facts.bits, _home(facts.name)[1]] += 1
         return "", ""
 
-# %% ../nbs/02_cleaning.ipynb #d244ce80
+# %% ../nbs/02_cleaning.ipynb #f23105b5
 Progress = Callable[[int, int], None]|None
 
 def _helping(worker:int)->None:
-    "In a new worker: whoever loses his parent ends."
+    "In a new worker: whoever loses his parent ends, and none searches what he got for garbage."
+    gc.freeze()
     parent = os.getppid()
     def watch()->None:
-        while os.getppid() == parent: time.sleep(1)
+        while os.getppid() == parent: time.sleep(.1)
         os._exit(1) # whatever still waits to be sent
     threading.Thread(target=watch, daemon=True).start()
+
+@contextmanager
+def _undisturbed()->Iterator[None]:
+    "Python does not search for garbage among what is there already."
+    if gc.get_freeze_count(): yield # somebody else's wish, or the same
+    else:
+        gc.freeze()
+        try: yield
+        finally: gc.unfreeze()
 
 @contextmanager
 def _threadless()->Iterator[None]:
@@ -718,19 +732,21 @@ def _threadless()->Iterator[None]:
     try: yield
     finally: cv2.setNumThreads(before)
 
-# %% ../nbs/02_cleaning.ipynb #d2978309
-def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None, part:int=16,
-              progress:Progress=None)->Iterator[Any]:
+# %% ../nbs/02_cleaning.ipynb #92e17e23
+def _in_order(work:Callable[[Any], Any], items:Sequence[Any], workers:int|None,
+              progress:Progress=None, part:int=64)->Iterator[Any]:
     "Work on items in a few processes; results come in the items' order, and only a few wait."
     if workers is None: workers = min(8, os.cpu_count() or 1)
     if workers < 0: raise ValueError(f"workers is {workers}; 0 (in this process) or more is wanted")
-    if sys.platform != "linux" or len(items) <= 8 * part: workers = 0
+    if sys.platform != "linux" or len(items) <= 2 * part: workers = 0
+    def together(some:list[Any])->list[Any]:
+        return [result for i in range(0, len(some), 16)
+                for result in _in_step([work(item) for item in some[i:i + 16]])]
     rows:Any = items # a sequence is all that a loader needs
     alone = _threadless() if workers else nullcontext()
     with alone, warnings.catch_warnings(action="ignore"): # of more workers than cores, say
         parts = iter(DataLoader(rows, part, num_workers=workers,
-                                collate_fn=lambda some: _in_step([work(item) for item in some]),
-                                worker_init_fn=_helping,
+                                collate_fn=together, worker_init_fn=_helping,
                                 generator=torch.Generator())) # the reader's own stays as it is
     done = 0
     while True:
@@ -902,7 +918,8 @@ def _close(source:_Source, judge:Judge, cost:Cost=None, channels:int|None=None)-
                  judge.dropped, cost(kept, judge.size, channels) if cost and kept else "",
                  partial(_look, source))
 
-# %% ../nbs/02_cleaning.ipynb #ae7e91ac
+# %% ../nbs/02_cleaning.ipynb #5cb2aab6
+@_undisturbed()
 def audit(source:Any,                       # a folder, .npy, .npz, or an array
           size:int|tuple[int, int]=64,      # at which one will train: height and width, or both
           rules:Rules=Rules(),
@@ -1104,7 +1121,7 @@ def _entry(line:str)->Entry|None:
         return Entry(Facts(**facts), **held, outputs=outputs)
     except (ValueError, KeyError, TypeError): return None
 
-# %% ../nbs/02_cleaning.ipynb #91582658
+# %% ../nbs/02_cleaning.ipynb #9885e93d
 class _Store:
     "The new folder: its settings and its manifest."
     def __init__(self, out:Path, origin:str, size:tuple[int, int], channels:int, rules:Rules)->None:
@@ -1126,9 +1143,18 @@ class _Store:
         if path.startswith(self.root): return path
         raise ValueError(f"{name!r} in the manifest of {self.out} leads out of the folder: choose "
                          "another folder")
-    def forget(self, entry:Entry)->None:
-        "Remove what was written of a file."
-        for name, _ in entry.outputs: Path(self.place(name)).unlink(missing_ok=True)
+    def save(self, name:str, data:bytes)->tuple[str, int]:
+        "Write a picture, whole or not at all: its name and its length."
+        path = Path(self.place(name))
+        try: return name, path.write_bytes(data)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(path)) from None
+    def forget(self, entry:Entry, new:Entry|None=None)->None:
+        "Remove what was written of a file, unless it was written anew."
+        kept = {name for name, _ in new.outputs} if new else set()
+        for name, _ in entry.outputs:
+            if name not in kept: Path(self.place(name)).unlink(missing_ok=True)
         entry.outputs = ()
 
 # %% ../nbs/02_cleaning.ipynb #8d3ab5d6
@@ -1191,7 +1217,7 @@ def _unchanged(store:_Store, source:_Source, item:Item)->Entry|None:
     except OSError: return None
     return old if good and (old.outputs or old.state != "kept") else None
 
-# %% ../nbs/02_cleaning.ipynb #0b5d0d7c
+# %% ../nbs/02_cleaning.ipynb #74e9dff2
 def _arrays(picture:Any, facts:Facts, size:tuple[int, int], channels:int, rules:Rules,
            )->list[NDArray[Any]]:
     "The arrays (h, w, c) that are written of pixels, or of what chapter 1 read."
@@ -1212,30 +1238,34 @@ def _arrays(picture:Any, facts:Facts, size:tuple[int, int], channels:int, rules:
     return [picture.astype(np.uint16) * 257 if rules.bits == 16 else picture]
 
 def _make(source:_Source, store:_Store, item:Item, stem:str)->Steps:
-    "Decode one file: what to say of it, an `Entry`, and its picture, or pictures, as PNG."
+    "Decode one file and write its picture, or pictures: an `Entry`, or why it cannot be written."
     facts, picture = yield from source.study(item, store.size, store.rules)
-    data = [] if picture is None else [_stored(array) for array in _arrays(
-        picture, facts, store.size, store.channels, store.rules)]
-    outputs = tuple((f"{stem}.png" if facts.frames == 1 else f"{stem}~{i:04}.png", len(png))
-                    for i, png in enumerate(data))
-    return Entry(facts, stem, outputs=outputs), data
+    arrays = [] if picture is None else _arrays(
+        picture, facts, store.size, store.channels, store.rules)
+    names = [f"{stem}.png" if facts.frames == 1 else f"{stem}~{i:04}.png"
+             for i in range(len(arrays))]
+    try: outputs = tuple(map(store.save, names, map(_stored, arrays)))
+    except OSError as error: return error
+    return Entry(facts, stem, outputs=outputs)
 
-# %% ../nbs/02_cleaning.ipynb #e024c9f8
-def _decide(store:_Store, judge:Judge, entry:Entry, data:list[bytes],
-            make:Callable[[], Steps])->Entry:
+# %% ../nbs/02_cleaning.ipynb #a3a91160
+def _written(made:Entry|OSError)->Entry:
+    "What a worker made, if it could be written."
+    if isinstance(made, OSError): raise made
+    return made
+
+def _decide(store:_Store, judge:Judge, entry:Entry, make:Callable[[], Steps])->Entry:
     "Keep or drop one file, and its picture."
     why, reason = judge(entry.facts)
-    if not why and not entry.outputs: entry, data = _in_step([make()])[0]
+    if not why and not entry.outputs: entry = _written(_in_step([make()])[0])
     old = store.old.get(entry.facts.name)
-    if old and (why or old is not entry): store.forget(old)
-    if why: entry.outputs = ()
-    for (name, _), png in zip(entry.outputs, data):
-        with open(store.place(name), "wb", 0) as file: file.write(png)
+    if old and old is not entry: store.forget(old, entry)
+    if why: store.forget(entry)
     entry.state = "kept" if not why else "skipped" if why == "stray" else "dropped"
     entry.why, entry.reason = why, reason
     return entry
 
-# %% ../nbs/02_cleaning.ipynb #2ecc30e2
+# %% ../nbs/02_cleaning.ipynb #784e688c
 def _run(store:_Store, source:_Source, judge:Judge, workers:int|None, progress:Progress,
         )->tuple[list[tuple[Entry, str]], int, bool]:
     "Every item made where need be, judged: entries and lines, how many were read, is any new?"
@@ -1245,15 +1275,14 @@ def _run(store:_Store, source:_Source, judge:Judge, workers:int|None, progress:P
     for folder in {os.path.dirname(stem) for stem in stems.values()}:
         (store.out / folder).mkdir(parents=True, exist_ok=True)
     def make(item:Item)->Steps: return _make(source, store, item, stems[item.name])
-    def work(item:Item)->Steps|tuple[None, list[bytes]]:
-        return (None, []) if _unchanged(store, source, item) else make(item)
-    part = max(1, min(16, 2 ** 20 // (store.size[0] * store.size[1]))) # pictures that wait
+    def work(item:Item)->Steps|None: return None if _unchanged(store, source, item) else make(item)
     before = {name: (old.facts, old.line()) for name, old in store.old.items()}
     entries, made, changed = list[tuple[Entry, str]](), 0, False
     with open(store.log, "a", encoding="utf-8") as log:
-        results = _in_order(work, source.items, workers, part, progress)
-        for item, (new, data) in zip(source.items, results, strict=True):
-            entry = _decide(store, judge, new or store.old[item.name], data, partial(make, item))
+        results = _in_order(work, source.items, workers, progress)
+        for item, new in zip(source.items, results, strict=True):
+            entry = _written(new or store.old[item.name])
+            entry = _decide(store, judge, entry, partial(make, item))
             facts, line = before.get(item.name, (None, ""))
             made += facts is not entry.facts and bool(entry.facts.digest)
             if (said := entry.line()) != line:
@@ -1351,7 +1380,8 @@ def _none(source:_Source, judge:Judge)->str:
     return (f"none of the {judge.files} files in {source.name} can stay ({told}): keep a kind of "
             "finding, or take a smaller size")
 
-# %% ../nbs/02_cleaning.ipynb #d6e540e9
+# %% ../nbs/02_cleaning.ipynb #008c89f1
+@_undisturbed()
 def prepare(source:Any,                       # a folder, .npy, .npz, or an array
             out:str|os.PathLike[str],         # a new folder, or one that an earlier run made
             size:int|tuple[int, int]=64,      # height and width, or one number for both

@@ -345,7 +345,7 @@ def _path(source:Any)->Path:
     raise ImageError(f"source is of type {type(source).__name__} where a path, an array or a PIL "
                      "image is wanted; pass numpy.asarray(source) if it holds pixels")
 
-# %% ../nbs/01_images.ipynb #46ef814a
+# %% ../nbs/01_images.ipynb #7e76fc21
 PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif",
             ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif",
             ".dcm", ".dicom", ".nii", ".nii.gz")
@@ -353,7 +353,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", "
 def is_picture(path:str|os.PathLike[str], # of a file, which need not exist
               )->bool:
     "Whether a file's name is that of a picture, a scan or a volume, by its suffix."
-    name = Path(path).name.lower()
+    name = os.path.basename(os.fspath(path)).lower()
     return name.endswith(PICTURES) and name not in PICTURES
 
 def _kind(path:Path)->str:

@@ -466,7 +466,9 @@ prepare(sys.argv[1], sys.argv[2], 256, progress=tell, workers=2)
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_killed_in_the_middle_it_goes_on(tmp_path):
-    folder, out = fill(tmp_path / "in" / "a", 200, 200).parent, tmp_path / "out"
+    folder, out = fill(tmp_path / "in" / "a", 400, 200).parent, tmp_path / "out"
+    for path in list((folder / "a").iterdir())[::2]:  # copies, which a worker writes in vain
+        shutil.copy(path, path.with_name(f"{path.stem}-copy.png"))
     environment = {**os.environ, "PYTHONPATH": str(broken.Path(cleaning.__file__).parents[1])}
     child = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(folder), str(out)],
@@ -481,14 +483,36 @@ def test_killed_in_the_middle_it_goes_on(tmp_path):
     with open(out / "manifest.jsonl", "a") as log:
         log.write('{"name": "a/0199.png", "fac')  # half a line
     done = len((out / "manifest.jsonl").read_text().splitlines()) - 1
-    manifest = prepare(folder, out, 256)
-    assert 64 <= done < 200 and manifest.written == 200 - done and manifest.kept == 200
+    manifest = prepare(folder, out, 256, workers=2)
+    assert 64 <= done < 600 and manifest.written == 600 - done and manifest.kept == 400
     assert json.loads((out / "manifest.json").read_text())["complete"]
     assert prepare(folder, out, 256).written == 0
     prepare(folder, tmp_path / "fresh", 256)
     assert {n: d for n, (d, _) in tree(out).items() if n.endswith(".png")} == {
         n: d for n, (d, _) in tree(tmp_path / "fresh").items() if n.endswith(".png")
     }
+
+
+FULL = """
+import resource
+import sys
+from ganbook.cleaning import prepare
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**13, 2**13)) # as on a full disk: no longer file
+try: prepare(sys.argv[1], sys.argv[2], 64, workers=int(sys.argv[3]))
+except OSError as error: print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_picture_that_cannot_be_written_stops_with_its_name(tmp_path, workers):
+    folder, out = fill(tmp_path / "in", 200, 64), tmp_path / "out"
+    environment = {**os.environ, "PYTHONPATH": str(broken.Path(cleaning.__file__).parents[1])}
+    command = [sys.executable, "-c", FULL, str(folder), str(out), str(workers)]
+    said = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert said.returncode == 0 and "File too large" in said.stdout and ".png" in said.stdout
+    assert len(said.stdout.splitlines()) == 1 and not said.stderr
+    assert prepare(folder, out).kept == 200  # once there is room
 
 
 def test_one_decode_a_file(tmp_path, monkeypatch):
