@@ -39,7 +39,7 @@ def _known(numbers:Tensor, labels:int)->None:
         raise ValueError(f"labels from {low} to {high} met where 0 to {labels - 1} have a meaning; "
                          "check the set that the layout is from")
 
-# %% ../nbs/20_scenes.ipynb #396198f4
+# %% ../nbs/20_scenes.ipynb #be841214
 def colours(labels:int, # how many are wanted, 20 at most
            )->Tensor:   # (labels, 3) in [-1, 1]
     "One colour for each label; neighbours in the list do not look alike."
@@ -47,7 +47,8 @@ def colours(labels:int, # how many are wanted, 20 at most
     if labels > 20: raise ValueError(f"{labels} labels met where 20 have colours of their own; "
                                      "merge some")
     first = [*range(0, 20, 2), *range(1, 20, 2)]
-    return torch.tensor([colormaps["tab20"](i)[:3] for i in first[:labels]]) * 2 - 1
+    shades = [colormaps["tab20"](i)[:3] for i in first[:labels]]
+    return torch.tensor(shades, dtype=torch.float32) * 2 - 1
 
 def coloured(maps:Tensor, # (n, h, w) whole numbers from 0
              labels:int,  # how many labels there are

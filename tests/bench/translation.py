@@ -1,7 +1,8 @@
 """What translation reaches: python tests/bench/translation.py
 
-Trains translators between scripts (numerals and words), from day to night and from low to full
-dose, measures them on typefaces, landscapes and patients never seen in training, and writes
+Trains translators between scripts (numerals and words), from day to night, from low to full dose
+and between label maps and landscapes, measures them on typefaces, landscapes and patients never
+seen in training, and writes
 data/records/translation.json and a sheet of pictures beside it. A run that is in the record already
 is not played again. `--print` only prints what is there, `--only NAME` plays the jobs of one table.
 """
@@ -23,6 +24,7 @@ from ganbook.features import extract, train_classifier  # noqa: E402
 from ganbook.images import grid  # noqa: E402
 from ganbook.medical import lesion_changes, train_segmenter  # noqa: E402
 from ganbook.metrics import frechet_distance  # noqa: E402
+from ganbook.scenes import agreement, coloured, colours, read_layouts, train_reader
 from ganbook.translation import (  # noqa: E402
     Task,
     Translation,
@@ -37,12 +39,16 @@ from tools.records import RECORDS, commit, recorded, stamped, write  # noqa: E40
 RECORD = RECORDS / "translation.json"
 NONE = {"runs": [], "bounds": []}
 COUNT = {"pairs": 20_000, "word-pairs": 6_000, "day-night": 2_000, "thorax-ct": 2_000}
+COUNT["landscapes"] = 2_000
 STEPS = {"regression": 2500, "paired": 2500, "consistent": 3500, "cycle": 1500, "contrastive": 800}
 JOBS = [("pairs", way, 0) for way in ("regression", "paired", "consistent")]
 JOBS += [("day-night", way, 0) for way in ("regression", "paired", "contrastive")]
 JOBS += [("word-pairs", way, 0) for way in ("paired", "consistent")]
 JOBS += [("thorax-ct", way, 0) for way in ("regression", "paired")]
+JOBS += [(f"landscapes:{what}", "paired", 0) for what in ("scene", "map")]
 JOBS += [("pairs", way, seed) for seed in (1, 2) for way in ("regression", "paired", "consistent")]
+JOBS += [("word-pairs", "paired", seed) for seed in (1, 2)]
+JOBS += [("day-night", way, s) for s in (1, 2) for way in ("regression", "paired", "contrastive")]
 JOBS += [("pairs", "cycle", 0)]
 JOBS += [(f"pairs:{a}:western", "paired", 0) for a in ("arabic", "devanagari", "thai", "chinese")]
 
@@ -51,11 +57,16 @@ def shared(names, known={}):  # noqa: B006
     "What several jobs on one set need, made once."
     if names not in known:
         base = names.split(":")[0]
-        data = load_set(names, count=COUNT[base])
+        data = load_set(base if base == "landscapes" else names, count=COUNT[base])
         held = data.facts.get("held_out")
         if base == "thorax-ct":  # translate the lowest dose to the full one
             facts = {"target": data.images, "masks": data.facts["masks"]}
             data = replace(data, images=data.facts["lowest"], facts=facts, names={})
+        if base == "landscapes":  # from label map to scene, or from scene to label map
+            maps = data.facts["maps"].long()
+            piles = [coloured(maps, len(data.names["maps"])), data.images]
+            source, target = piles if names.endswith("scene") else piles[::-1]
+            data = replace(data, images=source, facts={"target": target, "maps": maps}, names={})
         if held is None:
             known[names] = (*split(data, 0.2), None, None, None)
         else:
@@ -78,6 +89,24 @@ def lesions(train, test, known=[]):  # noqa: B006
         known.append(train_segmenter(train.facts["target"], masks, steps=600))
     truth = test.facts["masks"][:, None]
     return lambda images: asdict(lesion_changes(truth, known[0](images)))
+
+
+def layouts(known=[]):  # noqa: B006
+    "Who tells how far pictures, or painted maps, agree with the true layouts: mIoU."
+    if not known:
+        known.append(load_set("landscapes", count=600, seed=1))  # other landscapes
+        known.append(train_reader(known[0], steps=1000, width=8))
+    labels = len(known[0].names["maps"])
+
+    def told(images, test, painted):
+        if painted:  # the label whose colour is nearest
+            far = (images[:, None] - colours(labels)[None, :, :, None, None]).square().sum(2)
+            read = far.argmin(1)
+        else:
+            read = read_layouts(known[1], images)
+        return dict(layout=agreement(test.facts["maps"], read, labels).mean)
+
+    return told
 
 
 def compared(made, test):
@@ -119,6 +148,8 @@ def run(names, way, seed):
     numbers = asdict(judge_script(made, test, reader, ruler)) if reader else compared(made, test)
     if "masks" in test.facts:
         numbers |= lesions(train, test)(made)
+    if "maps" in test.facts:
+        numbers |= layouts()(made, test, names.endswith("map"))
     found = dict(set=names, way=way, seed=seed, steps=steps, seconds=round(seconds))
     return found | {k: round(v, 4) for k, v in numbers.items()}
 
@@ -132,6 +163,8 @@ def bounds(names):
         numbers = asdict(numbers) if numbers else compared(images, test)
         if "masks" in test.facts:
             numbers |= lesions(train, test)(images)
+        if "maps" in test.facts and what == "real":
+            numbers |= layouts()(images, test, names.endswith("map"))
         found[what] = {k: round(v, 4) for k, v in numbers.items()}
     return found
 
@@ -158,7 +191,7 @@ def summary(record):
         mine = [r for r in record["runs"] if (r["set"], r["way"]) == (names, way)]
         line = f"{names:24} {way:11} ({len(mine)} seeds, {mine[0]['steps']} steps, "
         line += f"{statistics.median(r['seconds'] for r in mine) / 60:.1f} core-minutes)"
-        for name in ("read", "weight", "slant", "distance", "psnr"):
+        for name in ("read", "weight", "slant", "distance", "psnr", "erased", "invented", "layout"):
             values = [r[name] for r in mine if name in r]
             if values:
                 line += f" {name} {statistics.median(values):.3f}"
