@@ -41,7 +41,7 @@ from torch.utils.data import DataLoader
 from .images import FORMATS, ImageError, _orient, _pair, _wanted, is_picture, read
 from .images import read_array, resize, to_array, to_channels
 
-# %% ../nbs/02_cleaning.ipynb #9a221f0e
+# %% ../nbs/02_cleaning.ipynb #abaa6448
 _CLOSED = "it cannot be opened"
 
 class Item(NamedTuple):
@@ -56,6 +56,7 @@ def _aside(name:str, folder:bool, linked:bool=False)->str:
     if linked: return "a linked folder is not followed"
     return "" if folder or is_picture(name) else "its name does not end like a picture's"
 
+# %% ../nbs/02_cleaning.ipynb #67f2242d
 def _listing(folder:Path)->list[Item]:
     "All below a folder, in one order everywhere."
     found, top = list[Item](), str(folder)
