@@ -1122,22 +1122,11 @@ def _entry(line:str)->Entry|None:
         return Entry(Facts(**facts), **held, outputs=outputs)
     except (ValueError, KeyError, TypeError): return None
 
-# %% ../nbs/02_cleaning.ipynb #9885e93d
-class _Store:
-    "The new folder: its settings and its manifest."
-    def __init__(self, out:Path, origin:str, size:tuple[int, int], channels:int, rules:Rules)->None:
-        self.out, self.size, self.channels, self.rules = out, size, channels, rules
-        self.path, self.log = out / "manifest.json", out / "manifest.jsonl"
-        self.root = os.path.join(os.path.abspath(out), "")
-        self.old:dict[str, Entry] = {} # by name, from an earlier run
-        window = list(rules.window) if isinstance(rules.window, tuple) else rules.window
-        shape = {key: getattr(rules, key) for key in ("bits", "fit", "trim", "max_pixels")}
-        self.settings = {"source": origin, "size": list(size), "channels": channels,
-                         "window": window, **shape}
-    def say(self, complete:bool, **counts:Any)->None:
-        "Write manifest.json."
-        held = {"settings": self.settings, "complete": complete, **counts}
-        _write(self.path, json.dumps(held, indent=1).encode())
+# %% ../nbs/02_cleaning.ipynb #fa9ca4c1
+class _Pictures:
+    "A folder that pictures are written to, and removed from, by their names."
+    def __init__(self, out:Path)->None:
+        self.out, self.root = out, os.path.join(os.path.abspath(out), "")
     def place(self, name:str)->str:
         "Where a picture of this folder lies; a name that leads out of it is refused."
         path = os.path.normpath(os.path.join(self.root, name))
@@ -1157,6 +1146,23 @@ class _Store:
         for name, _ in entry.outputs:
             if name not in kept: Path(self.place(name)).unlink(missing_ok=True)
         entry.outputs = ()
+
+# %% ../nbs/02_cleaning.ipynb #ad9a2dcd
+class _Store(_Pictures):
+    "The new folder: its settings and its manifest."
+    def __init__(self, out:Path, origin:str, size:tuple[int, int], channels:int, rules:Rules)->None:
+        super().__init__(out)
+        self.size, self.channels, self.rules = size, channels, rules
+        self.path, self.log = out / "manifest.json", out / "manifest.jsonl"
+        self.old:dict[str, Entry] = {} # by name, from an earlier run
+        window = list(rules.window) if isinstance(rules.window, tuple) else rules.window
+        shape = {key: getattr(rules, key) for key in ("bits", "fit", "trim", "max_pixels")}
+        self.settings = {"source": origin, "size": list(size), "channels": channels,
+                         "window": window, **shape}
+    def say(self, complete:bool, **counts:Any)->None:
+        "Write manifest.json."
+        held = {"settings": self.settings, "complete": complete, **counts}
+        _write(self.path, json.dumps(held, indent=1).encode())
 
 # %% ../nbs/02_cleaning.ipynb #8d3ab5d6
 @contextmanager
