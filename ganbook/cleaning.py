@@ -8,7 +8,7 @@ __all__ = ['MARKER', 'REDUCED', 'GRUMBLE', 'Steps', 'SMALL', 'KINDS', 'LOST', 'W
            'Seen', 'agreement', 'Judge', 'Finding', 'Audit', 'audit', 'Browser', 'browse', 'Entry', 'Manifest',
            'prepare']
 
-# %% ../nbs/02_cleaning.ipynb #3194e117
+# %% ../nbs/02_cleaning.ipynb #b2d84b26
 import base64
 import gc
 import hashlib
@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 from .images import FORMATS, ImageError, _orient, _pair, _wanted, is_picture, read
-from .images import read_array, resize, to_array, to_channels
+from .images import read_array, resize, to_array, to_channels, writing
 
 # %% ../nbs/02_cleaning.ipynb #abaa6448
 _CLOSED = "it cannot be opened"
@@ -1147,7 +1147,7 @@ class _Pictures:
             if name not in kept: Path(self.place(name)).unlink(missing_ok=True)
         entry.outputs = ()
 
-# %% ../nbs/02_cleaning.ipynb #ad9a2dcd
+# %% ../nbs/02_cleaning.ipynb #477b5bf5
 class _Store(_Pictures):
     "The new folder: its settings and its manifest."
     def __init__(self, out:Path, origin:str, size:tuple[int, int], channels:int, rules:Rules)->None:
@@ -1162,7 +1162,7 @@ class _Store(_Pictures):
     def say(self, complete:bool, **counts:Any)->None:
         "Write manifest.json."
         held = {"settings": self.settings, "complete": complete, **counts}
-        _write(self.path, json.dumps(held, indent=1).encode())
+        with writing(self.path) as part: part.write_text(json.dumps(held, indent=1))
 
 # %% ../nbs/02_cleaning.ipynb #8d3ab5d6
 @contextmanager
@@ -1298,7 +1298,7 @@ def _run(store:_Store, source:_Source, judge:Judge, workers:int|None, progress:P
             if len(entries) % 64 == 0: log.flush()
     return entries, made, changed
 
-# %% ../nbs/02_cleaning.ipynb #87e907bb
+# %% ../nbs/02_cleaning.ipynb #43960640
 def _settings(path:Path)->dict[str, Any]|None:
     "The settings in a manifest.json of ours; None if it is somebody else's, or damaged."
     try:
@@ -1306,12 +1306,6 @@ def _settings(path:Path)->dict[str, Any]|None:
         ours = isinstance(held["complete"], bool) and "source" in held["settings"]
         return dict(held["settings"]) if ours else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError): return None
-
-def _write(path:Path, data:bytes)->None:
-    "Write whole or not at all."
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
 
 def _finish(store:_Store, done:list[tuple[Entry, str]], changed:bool)->int:
     "Remove what has no file any more, write the manifest in order; how many were removed."
@@ -1327,7 +1321,8 @@ def _finish(store:_Store, done:list[tuple[Entry, str]], changed:bool)->int:
         old.state, old.why, old.reason = "gone", "", "the file is no longer there"
     if changed or gone or not json.loads(store.path.read_text(encoding="utf-8"))["complete"]:
         lines = [*(line for _, line in done), *(entry.line() for entry in gone)]
-        _write(store.log, "".join(f"{line}\n" for line in lines).encode())
+        text = "".join(f"{line}\n" for line in lines)
+        with writing(store.log) as part: part.write_bytes(text.encode())
         states = Counter(entry.state for entry in [*entries, *gone])
         store.say(True, files=len(entries), **states)
     return len(gone)

@@ -6,7 +6,7 @@
 __all__ = ['SETS', 'DOWNLOADS', 'Images', 'load_set', 'split', 'folds', 'Card', 'path', 'DownloadError', 'download',
            'load_folder', 'write_groups', 'load_data', 'batches', 'stream']
 
-# %% ../nbs/03_datasets.ipynb #32d92407
+# %% ../nbs/03_datasets.ipynb #52acbd7d
 import hashlib
 import http.client
 import json
@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from .cleaning import pictures
 from .images import (ImageError, Window, _kind, _open, _pages, _pair, _pil_array, from_array,
-                            is_picture, read, read_array, read_image, resize, to_channels)
+                            is_picture, read, read_array, read_image, resize, to_channels, writing)
 
 # %% ../nbs/03_datasets.ipynb #73f163df
 @dataclass(frozen=True, eq=False)
@@ -305,7 +305,7 @@ def _made(card:Card, seed:int, count:int, size:int, given:Sequence[str]=(),
     key = "-".join(map(str, (card.name, mark, seed, count, size, *given)))
     return _cached(f"made/{key}.npz", draw)
 
-# %% ../nbs/03_datasets.ipynb #7352ef90
+# %% ../nbs/03_datasets.ipynb #0dd850d6
 def _checksum(arrays:dict[str, NDArray[Any]])->str:
     "SHA-256 over names, types, shapes and bytes."
     total = hashlib.sha256()
@@ -317,11 +317,8 @@ def _checksum(arrays:dict[str, NDArray[Any]])->str:
 def _keep(place:Path, arrays:dict[str, NDArray[Any]])->None:
     "Write arrays and their checksum, whole or not at all; failing to only costs time."
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".part", delete=False) as file:
-            held:dict[str, Any] = {"checksum": np.array(_checksum(arrays)), **arrays}
-            np.savez(file, **held)
-        os.replace(file.name, place)
+        held:dict[str, Any] = {"checksum": np.array(_checksum(arrays)), **arrays}
+        with writing(place) as part: np.savez(part, **held)
     except OSError: pass
 
 def _cached(name:str, make:Callable[[], dict[str, NDArray[Any]]])->dict[str, NDArray[Any]]:
@@ -486,18 +483,16 @@ def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
     return Images(images, kinds if labels else None, classes if labels else (),
                   groups, folder.name, tuple(skipped), names=names)
 
-# %% ../nbs/03_datasets.ipynb #13182311
+# %% ../nbs/03_datasets.ipynb #ae70ae94
 def write_groups(folder:str|os.PathLike[str], # of pictures
                  groups:dict[str, str],       # a file's name below the folder -> its group's name
                 )->Path:                      # groups.json, which `load_folder` reads
     "Write down which files of a folder must not be split apart."
     place = Path(folder) / "groups.json"
     held = {Path(file).as_posix(): str(name) for file, name in groups.items()}
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False,
-                                     encoding="utf-8") as file:
-        json.dump(held, file, indent=0, ensure_ascii=False)
-    Path(file.name).chmod(0o644)
-    return Path(file.name).replace(place)
+    text = json.dumps(held, indent=0, ensure_ascii=False)
+    with writing(place) as part: part.write_text(text, encoding="utf-8")
+    return place
 
 # %% ../nbs/03_datasets.ipynb #e4c68258
 def _listed(folder:Path, channels:int|None, labels:bool)->tuple[list[Path], list[Path]]:

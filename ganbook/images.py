@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['LAYOUTS', 'Window', 'PICTURES', 'ImageError', 'layout_of', 'from_array', 'to_array', 'grid', 'show', 'panels',
            'swap_channels', 'to_channels', 'resize', 'read', 'windowed', 'is_picture', 'read_image', 'read_array',
-           'stored_range', 'write_image']
+           'stored_range', 'writing', 'write_image']
 
-# %% ../nbs/01_images.ipynb #bcf77aea
+# %% ../nbs/01_images.ipynb #fc68e519
 import codecs
 import importlib
 import io
+import itertools
 import math
 import operator
 import os
@@ -814,7 +815,26 @@ def stored_range(path:str|os.PathLike[str],   # a file that `read` reads
         return (0, white) if white else _range(array)
     return _guard(path, "copy or save it again, or remove it", ends)
 
-# %% ../nbs/01_images.ipynb #76cb8de2
+# %% ../nbs/01_images.ipynb #0e5e1e72
+_PART = itertools.count()
+
+@contextmanager
+def writing(path:str|os.PathLike[str], # its folder is made
+            sync:bool=False,           # wait until the disk has it
+           )->Iterator[Path]:          # where to write
+    "A file that takes its name once it is written: whole or not at all."
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ending = "".join(path.suffixes[-2:]) # by which some writers choose the format
+    part = path.with_name(f".{os.getpid()}-{next(_PART)}{ending}")
+    try:
+        yield part
+        if sync:
+            with open(part, "rb+") as file: os.fsync(file.fileno())
+        os.replace(part, path)
+    finally: part.unlink(missing_ok=True)
+
+# %% ../nbs/01_images.ipynb #92816706
 def _encode(name:str, sheet:NDArray[Any])->bytes:
     "A picture (h, w, c), RGB, as the bytes of a file with this suffix, through OpenCV."
     import cv2
@@ -837,10 +857,5 @@ def write_image(path:str|os.PathLike[str], # .png, .jpg, .webp, .bmp, .tif; its 
     if path.suffix.lower() in (".jpg", ".jpeg", ".bmp") and images.shape[-3] == 4:
         images = to_channels(images, 3)
     data = _encode(path.name, _tile(images, None, 2, 1, bits))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally: part.unlink(missing_ok=True)
+    with writing(path) as part: part.write_bytes(data)
     return path

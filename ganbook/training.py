@@ -8,7 +8,7 @@ __all__ = ['Weights', 'ramp', 'averaged', 'averaging', 'refresh_norm', 'until', 
            'sampled', 'save_generator', 'load_generator', 'RunPaths', 'RunFolder', 'fingerprint', 'DescribedRun', 'Run',
            'Placed', 'accelerated', 'agreed', 'Memory', 'Background', 'Panel']
 
-# %% ../nbs/07_training.ipynb #30b70707
+# %% ../nbs/07_training.ipynb #920d53ee
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
@@ -33,6 +33,7 @@ from torch.nn import Module
 from torch.optim.swa_utils import AveragedModel
 
 from .games import GAN, OneProcess, Record
+from .images import writing
 
 # %% ../nbs/07_training.ipynb #baf3daa2
 Weights = tuple[Tensor, ...] | list[Tensor]
@@ -113,23 +114,19 @@ def interruptible()->Iterator[threading.Event]: # set once somebody asked to sto
     finally:
         for s, handler in before.items(): signal.signal(s, handler or signal.SIG_DFL)
 
+# %% ../nbs/07_training.ipynb #afc15fff
+def write_json(path:Path, # replaced if it exists
+               value:Any, # of numbers, strings, lists, dicts
+              )->None:
+    "Write JSON atomically: readers see the old file or the new one, never half of it."
+    text = json.dumps(value, indent=1) + "\n"
+    with writing(path, sync=True) as part: part.write_text(text, encoding="utf-8")
+
 # %% ../nbs/07_training.ipynb #0b07d727
 def _write(path:Path, write:Callable[[Path], Any])->None:
     "Write a file, and see it on the disk before we go on."
     write(path)
     with open(path, "rb+") as f: os.fsync(f.fileno())
-
-# %% ../nbs/07_training.ipynb #72c2dec4
-def write_json(path:Path, # replaced if it exists
-               value:Any, # of numbers, strings, lists, dicts
-              )->None:
-    "Write JSON atomically: readers see the old file or the new one, never half of it."
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        text = json.dumps(value, indent=1) + "\n"
-        _write(partial, lambda p: p.write_text(text, encoding="utf-8"))
-        os.replace(partial, path)
-    finally: partial.unlink(missing_ok=True)
 
 # %% ../nbs/07_training.ipynb #3977353d
 def save_checkpoint(gan:GAN,               # both networks, both optimisers, the step
@@ -290,14 +287,12 @@ def read_log(path:str|Path,              # log.jsonl; one that does not exist is
         except json.JSONDecodeError: break
     return records
 
-# %% ../nbs/07_training.ipynb #91c53365
+# %% ../nbs/07_training.ipynb #b7615962
 def _reopen(path:Path, step:int)->tuple[Any, float]:
     "The log, open for appending, without the lines from `step` on; and the seconds it has seen."
     kept = [r for r in read_log(path) if r["step"] < step]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
-    os.replace(partial, path)
+    lines = "".join(json.dumps(r) + "\n" for r in kept)
+    with writing(path, sync=True) as part: part.write_text(lines, encoding="utf-8")
     return open(path, "a", encoding="utf-8"), kept[-1].get("seconds", 0.) if kept else 0.
 
 # %% ../nbs/07_training.ipynb #ceacd092
@@ -383,20 +378,16 @@ def sampled(records:Iterable[Record],    # of a game in play
             due = max(due + seconds, 1.25 * (time.monotonic() - start))
         yield record
 
-# %% ../nbs/07_training.ipynb #907afbe6
+# %% ../nbs/07_training.ipynb #351ca03c
 def save_generator(G:Module,                # the averaged generator
                    path:str|Path,           # generator.safetensors
                    metadata:dict[str, Any], # what it takes to build it again; kept as JSON inside
                   )->None:
     "Write a generator's weights, atomically, with what it takes to build it again."
     from safetensors.torch import save_file
-    path = Path(path)
     weights = {n: t.detach().cpu().contiguous() for n, t in G.state_dict().items()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        _write(partial, lambda p: save_file(weights, p, metadata={"ganbook": json.dumps(metadata)}))
-        os.replace(partial, path)
-    finally: partial.unlink(missing_ok=True)
+    note = {"ganbook": json.dumps(metadata)}
+    with writing(path, sync=True) as part: save_file(weights, part, metadata=note)
 
 def load_generator(path:str|Path, # written by `save_generator`
                   )->tuple[dict[str, Any], dict[str, Tensor]]: # metadata, weights
