@@ -18,6 +18,7 @@ from ganbook.medical import (
     MaskGenerator,
     Segmenter,
     UNet,
+    descend,
     dice,
     lesion_changes,
     make_pairs,
@@ -165,6 +166,39 @@ def test_segmenters_repeat_and_learn_what_is_plain():
     find = train_segmenter(images, masks, steps=40)
     assert dice(find(images), masks) > 0.95
     assert torch.equal(train_segmenter(images, masks, steps=40)(images), find(images))
+
+
+def test_changed_batches_repeat_and_leave_the_random_numbers_of_others_alone():
+    with seeded(0):
+        images, masks = torch.randn(12, 1, 16, 16), (torch.rand(12, 1, 16, 16) > 0.8).float()
+    weights = lambda **how: torch.cat(
+        [p.flatten() for p in train_segmenter(images, masks, steps=4, **how).net.parameters()]
+    )
+    noisy = lambda x, m: (x + torch.randn_like(x), m)
+    with seeded(1):
+        one, drawn = weights(change=noisy), torch.rand(3)
+    with seeded(1):
+        untouched = torch.rand(3)
+    assert torch.equal(drawn, untouched)
+    assert torch.equal(one, weights(change=noisy)) and not torch.equal(one, weights())
+    assert torch.equal(weights(), weights(change=lambda *pair: pair))
+
+
+def test_descending_takes_so_many_batches_and_follows_the_rate_of_the_optimiser():
+    net, rates, taken = torch.nn.Linear(1, 1), [], []
+    opt = torch.optim.SGD(net.parameters(), 0.5)
+
+    def pairs():
+        while True:
+            taken.append(1)
+            rates.append(opt.param_groups[0]["lr"])
+            yield torch.zeros(2, 1), torch.zeros(2, 1)
+
+    descend(net, opt, pairs(), torch.nn.functional.mse_loss, 40)
+    assert len(taken) == 40 and max(rates) == pytest.approx(0.5, rel=0.01)
+    assert rates[0] < 0.05 and rates[-1] < 0.01 and not net.training
+    with pytest.raises(ValueError, match="total_steps"):
+        descend(net, opt, pairs(), torch.nn.functional.mse_loss, 0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
