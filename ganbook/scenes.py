@@ -8,12 +8,12 @@ __all__ = ['FACTS', 'Norm', 'ORDERS', 'SHAPES', 'colours', 'coloured', 'Words', 
            'scene_gan', 'scene_batches', 'draw_scenes', 'Agreement', 'agreement', 'train_reader', 'read_layouts',
            'ToldFirst', 'save_scenes', 'load_scenes', 'Canvas', 'Easel', 'Painter']
 
-# %% ../nbs/20_scenes.ipynb #2600ceaf
+# %% ../nbs/20_scenes.ipynb #98a95f87
 import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 import torch
@@ -23,7 +23,7 @@ from torch.nn import Module
 from .datasets import Images, batches
 from .games import GAN, Penalty, nonsaturating, seeded
 from .images import grid
-from .medical import UNet
+from .medical import UNet, descend
 from .networks import Normal, initialise, widths
 from .training import load_generator, save_generator
 from .translation import PatchDiscriminator, likeness, patch_r1
@@ -76,7 +76,7 @@ class Words:
         return torch.tensor([[names.index(values.get(fact, names[0]))
                               for fact, names in self.facts.items()]])
 
-# %% ../nbs/20_scenes.ipynb #29a763ed
+# %% ../nbs/20_scenes.ipynb #de313e7f
 def words(data:Images,           # with a fact `maps`, whose values have names
           facts:dict[str, str],  # how a fact shall be called -> its name in data; labels too
          )->Words:
@@ -90,7 +90,7 @@ def wishes(data:Images,          # n scenes
     "What each of these scenes shows, as one would ask for it."
     maps = data.facts["maps"].long()
     known:dict[str, Any] = {"labels": data.labels, **data.facts}
-    return maps, torch.cat([maps.new_zeros(len(maps), 0),
+    return maps, torch.cat([maps.new_zeros(len(maps), 0), # for where there are no facts
                             *(known[fact].long()[:, None] for fact in facts.values())], 1)
 
 # %% ../nbs/20_scenes.ipynb #f0c61917
@@ -98,7 +98,7 @@ FACTS = {"landscapes": {"season": "labels", "light": "light"},
          "rooms": {"kind": "labels", "light": "light", "floor": "floor", "wall": "wall"},
          "buildings": {"kind": "labels", "light": "light", "wall": "wall", "season": "season"}}
 
-# %% ../nbs/20_scenes.ipynb #03360b57
+# %% ../nbs/20_scenes.ipynb #5e6d44dc
 def planes(maps:Tensor,   # (n, h, w) whole numbers from 0
            labels:int,    # how many labels there are
           )->Tensor:      # (n, labels, h, w): 1 where the label is, else 0
@@ -120,7 +120,7 @@ def flags(codes:Tensor,          # (n, facts) whole numbers from 0
             raise ValueError(f"facts from {int(c.min())} to {int(c.max())} met where 0 to "
                              f"{size - 1} have a meaning; Words.codes makes them from names")
     each = [F.one_hot(c.long(), size) for c, size in zip(codes.T, sizes, strict=True)]
-    return torch.cat([*each, codes.new_zeros(len(codes), 0)], 1).float()
+    return torch.cat([*each, codes.new_zeros(len(codes), 0)], 1).float() # also without facts
 
 # %% ../nbs/20_scenes.ipynb #d134001b
 class Spade(Module):
@@ -309,7 +309,7 @@ def agreement(asked:Tensor, # (n, h, w) the layouts that were asked for
     each = torch.where(said > 0, both / (said + counts.sum(0) - both), torch.nan)
     return Agreement(tuple(each.tolist()), each.nanmean().item())
 
-# %% ../nbs/20_scenes.ipynb #258527c7
+# %% ../nbs/20_scenes.ipynb #2034c8ea
 def train_reader(data:Images,       # scenes with layouts, which the generator never saw
                  steps:int=1500,    # batches of 8
                  width:int=8,       # of the network
@@ -319,15 +319,12 @@ def train_reader(data:Images,       # scenes with layouts, which the generator n
     maps, labels = data.facts["maps"].long(), len(data.names["maps"])
     share = torch.bincount(maps.flatten(), minlength=labels) / maps.numel()
     weight = share.clamp(min=1e-3)**-.5
+    def loss(scores:Tensor, true:Tensor)->Tensor:
+        return F.cross_entropy(scores, true, weight / weight.mean())
     with seeded(seed): net = UNet(3, labels, width).to(memory_format=torch.channels_last)
-    opt = torch.optim.AdamW(net.parameters(), 6e-3)
-    rate = torch.optim.lr_scheduler.OneCycleLR(opt, 6e-3, total_steps=steps)
-    for x, m, _ in islice(scene_batches(data, {}, 8, seed), steps):
-        opt.zero_grad()
-        F.cross_entropy(net(x), m, weight / weight.mean()).backward()
-        opt.step()
-        rate.step()
-    return net.eval().requires_grad_(False)
+    pairs = (batch[:2] for batch in scene_batches(data, {}, 8, seed))
+    descend(net, torch.optim.AdamW(net.parameters(), 6e-3), pairs, loss, steps)
+    return net.requires_grad_(False)
 
 # %% ../nbs/20_scenes.ipynb #85ee86fd
 @torch.no_grad()
@@ -350,13 +347,16 @@ class ToldFirst(Module):
 
 ORDERS:dict[str, Norm] = {"normalise, then tell": Spade, "tell, then normalise": ToldFirst}
 
-# %% ../nbs/20_scenes.ipynb #e8adb176
+# %% ../nbs/20_scenes.ipynb #b56219aa
 def save_scenes(path:str|Path,       # a .safetensors file, replaced if it exists
                 G:SceneGenerator,    # of scenes
                 words:Words,         # what it understands
                 recipe:SceneRecipe,  # how it was made
                )->None:
     "A generator in half precision, with its words."
+    if not isinstance(G.norm, Spade):
+        raise ValueError(f"a generator that is told by {type(G.norm).__name__} met where Spade is "
+                         "wanted; the file does not say how it is told, keep it in another way")
     halved = scene_generator(words, recipe)
     halved.load_state_dict(G.state_dict())
     note = {"words": asdict(words), "recipe": asdict(recipe)}

@@ -277,6 +277,14 @@ def test_kept_and_loaded(tmp_path):
         load_scenes(tmp_path / "other.safetensors")
 
 
+def test_what_would_come_back_as_another_generator_is_not_kept(tmp_path):
+    "ToldFirst has weights of the same names and shapes as Spade."
+    for norm in set(ORDERS.values()) - {Spade}:
+        with pytest.raises(ValueError, match=f"told by {norm.__name__}"):
+            save_scenes(tmp_path / "g", scene_gan(WORDS, SMALL, norm).G, WORDS, SMALL)
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_shapes_stay_within_their_bounds(shape):
     canvas = Canvas(torch.zeros(12, 15), 2)
