@@ -14,7 +14,7 @@ __all__ = ['PLACES', 'MANUAL', 'app', 'FEW', 'Seed', 'Json', 'Device', 'Force', 
            'numbers', 'conclude', 'affordable', 'free_memory', 'one_thread', 'cost', 'check', 'prepare', 'free_run',
            'quickstart', 'train', 'generate', 'trained', 'translates', 'evaluate', 'diagnose', 'gathered', 'partners',
            'chosen_way', 'read_pairs', 'piles', 'held_apart', 'measure_translation', 'learn', 'finished',
-           'learn_translation', 'translate', 'to_translate', 'opened_translation', 'Work', 'translate_files',
+           'opened_translation', 'learn_translation', 'translate', 'to_translate', 'Work', 'translate_files',
            'datasets', 'examined', 'look_at_pair', 'look_at_versions', 'look_at_device', 'look_at_threads',
            'look_at_memory', 'look_at_disk', 'look_at_encoders', 'look_at_cache', 'doctor']
 
@@ -1095,7 +1095,7 @@ def _bare(path:Path, folder:Path)->str:
     "A file's name below its folder, without the suffix, the same letters on every system."
     return unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
 
-# %% ../nbs/23_your_images.ipynb #aa586797
+# %% ../nbs/23_your_images.ipynb #b315de9b
 def chosen_way(way:str|None, # --way
                labels:bool,  # are sub-folders classes?
                pairs:int,    # files with a partner
@@ -1109,7 +1109,7 @@ def chosen_way(way:str|None, # --way
         raise ValueError(f"--way {way} learns from pairs and needs no --labels: leave them out")
     if way: return way
     if labels: return "consistent"
-    if pairs and left: note(f"{_many(pairs, 'name')} match and {_many(left, 'file')} have no "
+    if pairs and left: note(f"{_many(pairs, 'pair')} by name, {_many(left, 'file')} without a "
                             "partner: --way paired would learn from the pairs alone")
     return "paired" if pairs and not left else "contrastive"
 
@@ -1234,14 +1234,14 @@ def measure_translation(gan:"Translation",         # trained
                   "    from the translations to real pictures of the other side"]
     return value, lines
 
-# %% ../nbs/23_your_images.ipynb #a94d22d7
+# %% ../nbs/23_your_images.ipynb #f280cdeb
 def learn(gan:"Translation", run:"Run", # entered
           plan:Plan, train:"Sides",
          )->None:
     "Train a translation until its goal; Ctrl-C leaves with 130 and the way to go on."
     from ganbook.training import interruptible, progress
     left, size = _left(gan, run, plan), gan.task.batch_size
-    gan._describe(run, *train)
+    gan.describe(run, *train)
     _planned(run, plan)
     with interruptible() as asked:
         try:
@@ -1250,7 +1250,7 @@ def learn(gan:"Translation", run:"Run", # entered
         except FloatingPointError as error:
             _diagnosable(error, gan, run)
             raise _kept(error, run) from error
-        run.finish(gan.average.module, gan._metadata(), gan._draw)
+        gan.finish(run)
     if asked.is_set(): _stopped(gan, run, plan)
 
 # %% ../nbs/23_your_images.ipynb #46802352
@@ -1289,6 +1289,25 @@ def finished(gan:"Translation", run:"Run", train:"Sides", test:"Sides|None", beg
                    f"  samples.png             pictures, their translations{rows}",
                    "  curves.png              losses and scores",
                    "  report.json             the numbers below", "", head, *lines]
+
+# %% ../nbs/23_your_images.ipynb #a99aaa4b
+def opened_translation(run:Path,         # run folder or generator.safetensors
+                       device:str,
+                       fresh:bool=False, # may it be one without a checkpoint, to train on?
+                      )->"Translation":
+    "Load a translation, or say why not."
+    from ganbook.training import checkpoints
+    from ganbook.translation import Translation, load_translation, read_task
+    if not run.exists():
+        raise ValueError(f"{run} does not exist: name a run folder that ganbook train --to wrote")
+    if not translates(run):
+        raise ValueError(f"{run} does not translate: train it with ganbook train SRC --to DST, or "
+                         "use ganbook generate, where it makes pictures from noise")
+    if run.is_file() or checkpoints(run / "checkpoints"): return load_translation(run, device)
+    if not fresh:
+        raise ValueError(f"{run} has no checkpoint yet: wait for the first, or resume the run")
+    known = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    return Translation(read_task(known, run), device)
 
 # %% ../nbs/23_your_images.ipynb #f5cfed4a
 def learn_translation(out:Path, plan:Plan, wish:dict[str, Any], device:str, resume:bool,
@@ -1402,24 +1421,20 @@ def _new_name(name:Path, taken:bool=False)->str:
     if kept: return name.as_posix()
     return f"{(name if taken else name.with_suffix('')).as_posix()}.png"
 
-# %% ../nbs/23_your_images.ipynb #030fcc65
-def opened_translation(run:Path,         # run folder or generator.safetensors
-                       device:str,
-                       fresh:bool=False, # may it be one without a checkpoint, to train on?
-                      )->"Translation":
-    "Load a translation, or say why not."
-    from ganbook.training import checkpoints
-    from ganbook.translation import Translation, _task, load_translation
-    if not run.exists():
-        raise ValueError(f"{run} does not exist: name a run folder that ganbook train --to wrote")
-    if not translates(run):
-        raise ValueError(f"{run} does not translate: train it with ganbook train SRC --to DST, or "
-                         "use ganbook generate, where it makes pictures from noise")
-    if run.is_file() or checkpoints(run / "checkpoints"): return load_translation(run, device)
-    if not fresh:
-        raise ValueError(f"{run} has no checkpoint yet: wait for the first, or resume the run")
-    known = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    return Translation(_task(known, run), device)
+# %% ../nbs/23_your_images.ipynb #f901c02d
+def _note_down(out:Path, name:str)->None:
+    "Note a file before it is written."
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / MADE, "a", encoding="utf-8") as notes: print(json.dumps(name), file=notes)
+
+def _noted(out:Path)->list[Path]:
+    "The files in a folder that an earlier `translate` wrote there, from its own notes."
+    try: lines = (out / MADE).read_text(encoding="utf-8").splitlines()
+    except OSError: return []
+    found = list[Path]()
+    for line in lines:
+        with suppress(ValueError, TypeError): found.append(Path(json.loads(line)))
+    return [p for p in found if not p.is_absolute() and ".." not in p.parts]
 
 # %% ../nbs/23_your_images.ipynb #df42eb51
 @dataclass(frozen=True)
@@ -1494,21 +1509,6 @@ def _save(out:Path, path:Path, made:Any, bits:int)->str: # the name
         if path.suffix.lower() == ".npy": np.save(part, to_array(made, bits))
         else: np.savez_compressed(part, images=to_array(made, bits))
     return path.name
-
-# %% ../nbs/23_your_images.ipynb #f901c02d
-def _note_down(out:Path, name:str)->None:
-    "Note a file before it is written."
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / MADE, "a", encoding="utf-8") as notes: print(json.dumps(name), file=notes)
-
-def _noted(out:Path)->list[Path]:
-    "The files in a folder that an earlier `translate` wrote there, from its own notes."
-    try: lines = (out / MADE).read_text(encoding="utf-8").splitlines()
-    except OSError: return []
-    found = list[Path]()
-    for line in lines:
-        with suppress(ValueError, TypeError): found.append(Path(json.loads(line)))
-    return [p for p in found if not p.is_absolute() and ".." not in p.parts]
 
 # %% ../nbs/23_your_images.ipynb #6bc7492f
 SetName = Annotated[str|None, typer.Argument(help="One of them; some take options after a colon.")]

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['Term', 'regression', 'paired', 'cycle', 'contrastive', 'consistent', 'WAYS', 'Translator', 'PatchDiscriminator',
            'patch_r1', 'Way', 'likeness', 'Silent', 'Routed', 'there_and_back', 'Contrastive', 'contrast', 'restyled',
-           'consistency', 'Pool', 'Task', 'translators', 'feed', 'Learned', 'Learner', 'Translation',
-           'load_translation', 'stroke_weight', 'lean', 'Ruler', 'correlation', 'make_ruler', 'Reading', 'psnr',
-           'judge_script']
+           'consistency', 'Pool', 'Task', 'translators', 'feed', 'Learned', 'Learner', 'Housed', 'Translation',
+           'read_task', 'load_translation', 'stroke_weight', 'lean', 'Ruler', 'correlation', 'make_ruler', 'Reading',
+           'psnr', 'judge_script']
 
 # %% ../nbs/19_translation.ipynb #7e0c9d8c
 import json
@@ -382,8 +382,27 @@ class Learner(Learned):
         alike = self.sheet.shape[1] == made.shape[1]
         write_image(path, torch.cat([self.sheet, made]) if alike else made)
 
-# %% ../nbs/19_translation.ipynb #8f8e48a8
-class Translation(Learner):
+# %% ../nbs/19_translation.ipynb #37c5115c
+class Housed(Learner):
+    "Translators that may live in a run folder."
+    def describe(self,
+                 run:Run,       # entered
+                 source:Images, # as `fit` takes them
+                 target:Images, # as `fit` takes them
+                )->None:
+        "Write into the run what is learned from what, or refuse if another one lives there."
+        both = torch.cat([x.images.flatten() for x in (source, target)])
+        run.describe({"translation": asdict(self.task)}, both, step=self.gan.step)
+
+    def finish(self,
+               run:Run, # entered
+              )->None:
+        "Leave in the run what a finished training leaves: generator, curves, the last samples."
+        known = {"translation": asdict(self.task), "step": self.gan.step}
+        run.finish(self.average.module, known, self._draw)
+
+# %% ../nbs/19_translation.ipynb #dd93ed83
+class Translation(Housed):
     "Translation in one object: fit, translate, save; `load_translation` reads it again."
     def fit(self,
             source:Images,               # to translate from; labels where the task has classes
@@ -398,19 +417,11 @@ class Translation(Learner):
         minutes = 2 if minutes is None and steps is None else minutes
         here = Run(run, resume=self.gan.step > 0) if isinstance(run, str | Path) else run
         with interruptible() as asked, (here or nullcontext()):
-            if here is not None: self._describe(here, source, target)
+            if here is not None: self.describe(here, source, target)
             records = self.records(source, target, steps, minutes, here, asked)
             for _ in progress(records, self.task.batch_size, steps, minutes, show): pass
-            if here is not None: here.finish(self.average.module, self._metadata(), self._draw)
+            if here is not None: self.finish(here)
         return self
-
-    def _metadata(self)->dict[str, Any]:
-        return {"translation": asdict(self.task), "step": self.gan.step}
-
-    def _describe(self, run:Run, source:Images, target:Images)->None:
-        "Write into the run what is learned from what, or refuse if another one lives there."
-        both = torch.cat([x.images.flatten() for x in (source, target)])
-        run.describe({"translation": asdict(self.task)}, both, step=self.gan.step)
 
 # %% ../nbs/19_translation.ipynb #4837001a
 def _fitting(task:Task, source:Images, target:Images)->None:
@@ -434,7 +445,18 @@ def _fitting(task:Task, source:Images, target:Images)->None:
                             < task.classes for x in (source, target)):
         raise ValueError(f"the task has {task.classes} classes: both piles want labels below that")
 
-# %% ../nbs/19_translation.ipynb #ffbe7bf7
+# %% ../nbs/19_translation.ipynb #ee7e460d
+def read_task(known:dict[str, Any], # a run's config.json, or a generator's metadata
+              path:str|Path,        # where it was found, for the message
+             )->Task:
+    "The task that a run or a generator was trained for."
+    if "translation" not in known:
+        raise ValueError(f"{path} makes pictures from noise: use ganbook generate or ganbook.load")
+    values:dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v
+                             for k, v in known["translation"].items()}
+    return Task(**values)
+
+# %% ../nbs/19_translation.ipynb #bc5febdd
 def load_translation(path:str|Path,    # a run folder, or a generator.safetensors alone
                      device:str="auto", # "auto", "cpu", "cuda" or "mps"
                     )->Translation:    # as it was saved; from a generator alone, at step 0
@@ -443,24 +465,15 @@ def load_translation(path:str|Path,    # a run folder, or a generator.safetensor
     folder, weights = path.is_dir(), path / "generator.safetensors" if path.is_dir() else path
     if folder and (path / "config.json").is_file() and checkpoints(path / "checkpoints"):
         known = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        made = Translation(_task(known, path), device)
+        made = Translation(read_task(known, path), device)
         load_checkpoint(made.gan, made.average, path / "checkpoints")
         return made
     if not weights.is_file(): raise ValueError(f"{path} is no translation: name a run folder or a "
                                                "generator.safetensors that `fit` wrote")
     known, tensors = load_generator(weights)
-    made = Translation(_task(known, path), device)
+    made = Translation(read_task(known, path), device)
     for net in (made.gan.G, made.average.module): net.load_state_dict(tensors)
     return made
-
-# %% ../nbs/19_translation.ipynb #465bbe6b
-def _task(known:dict[str, Any], path:Path)->Task:
-    "The task as it was written down."
-    if "translation" not in known:
-        raise ValueError(f"{path} makes pictures from noise: use ganbook generate or ganbook.load")
-    values:dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v
-                             for k, v in known["translation"].items()}
-    return Task(**values)
 
 # %% ../nbs/19_translation.ipynb #4f8216cb
 def _ink(images:Tensor)->Tensor: # (n, 1, h, w) -> (n, h, w) in [0, 1], a little smoothed
