@@ -331,20 +331,22 @@ def test_the_record_holds_what_the_chapter_says():
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     assert all(record[key] for key in ("command", "machine", "versions", "reference"))
     runs = [job for job in record["jobs"].values() if "arms" in job]
-    # one seed each: whoever records more rewords the chapter, its summary and data/README.md
-    assert sorted((r["patients"], r["seed"]) for r in runs) == [(5, 0), (80, 0)]
-    five, eighty = ({k: a["dice"] for k, a in r["arms"].items()} for r in by_patients(runs))
-    assert five["real"] + 0.05 < five["both"] < five["changed"]
-    assert eighty["both"] + 0.05 < eighty["real"] and eighty["changed"] < eighty["real"]
-    assert five["made"] < five["real"] and eighty["made"] < eighty["real"]
+    assert sorted((r["patients"], r["seed"]) for r in runs) == [
+        (patients, seed) for patients in (5, 20, 80) for seed in range(3)
+    ]
+
+    def dice(arm, patients):
+        return [r["arms"][arm]["dice"] for r in runs if r["patients"] == patients]
+
+    for real, both, free in zip(*(dice(a, 5) for a in ("real", "both", "changed")), strict=True):
+        assert real < both < free
+    for real, both in zip(dice("real", 80), dice("both", 80), strict=True):
+        assert both < real
+    for patients in (5, 20, 80):
+        assert sum(dice("made", patients)) < sum(dice("real", patients))
     for run in runs:
         assert len(run["attack"]["near"][0]) == run["patients"]
         assert len(run["attack"]["opinion"][1]) == 80
         assert run["obeys"]["asked"] > 4 * run["obeys"]["chance"]
     for job in ("xray", "brain"):
         assert record["jobs"][job]["obeys"]["asked"] > 0.1 + record["jobs"][job]["obeys"]["chance"]
-
-
-def by_patients(runs):
-    "Runs, those with the fewest patients first."
-    return sorted(runs, key=lambda run: run["patients"])
