@@ -365,7 +365,7 @@ def _spent(gan:Any, run:"Run")->float:
     from ganbook.training import read_log
     return spent(read_log(run.log)) / 60 if gan.gan.step else 0.
 
-# %% ../nbs/23_your_images.ipynb #0c2625bb
+# %% ../nbs/23_your_images.ipynb #cc515012
 def sheet(gan:"ImageGAN",   # trained, however little
           path:Path,        # .png, .jpg, .webp, ...; written whole or not at all
           n:int|None=None,  # pictures; None: 64, or ten of each class
@@ -373,7 +373,7 @@ def sheet(gan:"ImageGAN",   # trained, however little
           **choice:Any,     # label, truncation: as in `generate`
          )->None:
     "A sheet of generated pictures, enlarged; a row for each class where they come out even."
-    from ganbook.images import grid
+    from ganbook.images import grid, writing
     classes = 0 if choice.get("label") is not None else len(gan.config.classes)
     images = gan.generate(n or 10 * classes or 64, seed, **choice)
     rows = classes if classes and len(images) % classes == 0 else 0
@@ -381,18 +381,7 @@ def sheet(gan:"ImageGAN",   # trained, however little
     scale = max(1, math.ceil(48 / max(images.shape[2:])))
     picture = grid(images, len(images) // rows if rows else None, scale=scale)
     if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"): picture = picture.convert("RGB")
-    with _whole(path) as part: picture.save(part)
-
-# %% ../nbs/23_your_images.ipynb #e297ffb6
-@contextmanager
-def _whole(place:Path)->Iterator[Path]:
-    "A file to write beside the place, which takes its name when all is written, or vanishes."
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".{os.getpid()}.{place.name}")
-    try:
-        yield part
-        os.replace(part, place)
-    finally: part.unlink(missing_ok=True)
+    with writing(path) as part: picture.save(part)
 
 # %% ../nbs/23_your_images.ipynb #85b8a1c0
 def measure(gan:"ImageGAN",     # trained
@@ -596,7 +585,7 @@ def _bits(images:Any)->int: # 8 or 16
     "How deep the files must be that lose nothing; the first hundred pictures tell."
     return 8 if len(images[:100].unique()) <= 256 else 16
 
-# %% ../nbs/23_your_images.ipynb #ac81e5a5
+# %% ../nbs/23_your_images.ipynb #1e2a612c
 @contextmanager
 def _counted(what:str)->Iterator[Callable[[int, int], None]]:
     "A bar on stderr, with an ETA, for work that reports (done, in all)."
@@ -615,8 +604,9 @@ def _may_report(place:Path|None)->None:
 
 def _write_page(place:Path, page:str)->None:
     "Write a report whole or not at all; replace none but our own."
+    from ganbook.images import writing
     _may_report(place)
-    with _whole(place) as part: part.write_text(page, encoding="utf-8")
+    with writing(place) as part: part.write_text(page, encoding="utf-8")
 
 # %% ../nbs/23_your_images.ipynb #6401b536
 @app.command(help="Audit pictures: broken, duplicate, blank, tiny, odd. Nothing is changed.\n\n"
@@ -1113,7 +1103,7 @@ def chosen_way(way:str|None, # --way
                             "partner: --way paired would learn from the pairs alone")
     return "paired" if pairs and not left else "contrastive"
 
-# %% ../nbs/23_your_images.ipynb #80d1039f
+# %% ../nbs/23_your_images.ipynb #a8ec7625
 def read_pairs(pairs:list[tuple[Path, Path]], # files
                size:tuple[int, int],          # (height, width)
                channels:int|None,             # 1, 3 or 4; None: 1 where a side is all grey, else 3
@@ -1121,7 +1111,7 @@ def read_pairs(pairs:list[tuple[Path, Path]], # files
               )->tuple["Images", "Images"]:   # row by row; the first has what was skipped
     "Read both of each pair, or neither."
     import torch
-    from ganbook.datasets import Images, _groups_of
+    from ganbook.datasets import Images, groups_of
     from ganbook.images import ImageError, read_image, resize
     kept, good, skipped = [], [], []
     with _counted("reading") as tell:
@@ -1132,7 +1122,7 @@ def read_pairs(pairs:list[tuple[Path, Path]], # files
             tell(i, len(pairs))
     if not kept: raise ValueError(f"none of the {_many(len(pairs), 'pair')} can be read; the "
                                   f"first: {skipped[0][1]}")
-    groups, names = _groups_of(folder, good, list(range(len(good))))
+    groups, names = groups_of(folder, good, list(range(len(good))))
     a, b = (_lean(torch.stack(side), channels) for side in zip(*kept, strict=True))
     return (Images(a, groups=groups, name=folder.name, skipped=tuple(skipped), names=names),
             Images(b, name="answers"))
@@ -1168,11 +1158,11 @@ def piles(plan:Plan,         # source, to and size
     note(f"way: {way}")
     return way, *sides
 
-# %% ../nbs/23_your_images.ipynb #5058876b
+# %% ../nbs/23_your_images.ipynb #d7c01a21
 def _usual(folder:Path)->tuple[int, int]:
     "The size that a folder gets where none is asked for."
-    from ganbook.datasets import _folder_size
-    return (_folder_size(folder),) * 2
+    from ganbook.datasets import folder_size
+    return (folder_size(folder),) * 2
 
 def _unpaired(plan:Plan, size:tuple[int, int]|None, channels:int|None, labels:bool,
               pairs:bool)->tuple["Images", "Images"]:
@@ -1253,17 +1243,17 @@ def learn(gan:"Translation", run:"Run", # entered
         gan.finish(run)
     if asked.is_set(): _stopped(gan, run, plan)
 
-# %% ../nbs/23_your_images.ipynb #46802352
+# %% ../nbs/23_your_images.ipynb #5b684092
 def _rows(gan:"Translation", source:"Images", target:"Images", pairs:bool, path:Path)->None:
     "A sheet: sources, their translations, and, where they are known, the answers."
-    from ganbook.images import grid, to_channels
+    from ganbook.images import grid, to_channels, writing
     import torch
     some = source.images[:10]
     rows = [some, gan.translate(some), *([target.images[:10]] if pairs else [])]
     most = max(row.shape[1] for row in rows)
     sheet = torch.cat([to_channels(row, most) for row in rows])
     scale = max(1, math.ceil(48 / max(sheet.shape[2:])))
-    with _whole(path) as part: grid(sheet, len(some), scale=scale).save(part)
+    with writing(path) as part: grid(sheet, len(some), scale=scale).save(part)
 
 # %% ../nbs/23_your_images.ipynb #6c2c793b
 def finished(gan:"Translation", run:"Run", train:"Sides", test:"Sides|None", began:float,
@@ -1491,7 +1481,7 @@ def _made(work:Work, images:Any)->Any: # (n, c, h, w)
     parts = images.split(max(1, min(64, 2**20 // (height * width))))
     return torch.cat([work.gan.translate(part, work.back, work.seed) for part in parts])
 
-# %% ../nbs/23_your_images.ipynb #2cda6519
+# %% ../nbs/23_your_images.ipynb #402a8cbd
 def _depth(path:Path, images:Any)->int: # 8 or 16
     "How many bits the translation of a file must have to be as deep as the file."
     from ganbook.images import stored_range
@@ -1502,10 +1492,10 @@ def _depth(path:Path, images:Any)->int: # 8 or 16
 
 def _save(out:Path, path:Path, made:Any, bits:int)->str: # the name
     "An array as an array, 8 or 16 bits, channels last; whole or not at all."
-    from ganbook.images import to_array
+    from ganbook.images import to_array, writing
     import numpy as np
     _note_down(out, path.name)
-    with _whole(out / path.name) as part:
+    with writing(out / path.name) as part:
         if path.suffix.lower() == ".npy": np.save(part, to_array(made, bits))
         else: np.savez_compressed(part, images=to_array(made, bits))
     return path.name
@@ -1565,7 +1555,7 @@ def _card(card:dict[str, Any])->str:
         f"  good for  {card['good_for']}", f"  not for   {card['not_for']}",
         *(f"  {key:<10}{value}" for key, value in more.items() if value)])
 
-# %% ../nbs/23_your_images.ipynb #ab8a2f21
+# %% ../nbs/23_your_images.ipynb #94c47b56
 def _write_set(data:"Images", out:Path)->None:
     "PNG files, in sub-folders by class, and which of them must not be split apart."
     from ganbook.datasets import write_groups
@@ -1582,14 +1572,14 @@ def _write_set(data:"Images", out:Path)->None:
 
 def _write_array(data:"Images", out:Path)->None:
     "An .npz with images, labels, classes, groups and facts; whole or not at all."
-    from ganbook.images import to_array
+    from ganbook.images import to_array, writing
     import numpy as np
     known = {"labels": data.labels, "groups": data.groups, **data.facts}
     held:dict[str, Any] = {k: v.numpy() for k, v in known.items() if v is not None}
     if data.classes: held["classes"] = np.array(data.classes)
     held |= {f"{key}_names": np.array(names) for key, names in data.names.items()}
     images = to_array(data.images, _bits(data.images))
-    with _whole(out) as part: np.savez_compressed(part, images=images, **held)
+    with writing(out) as part: np.savez_compressed(part, images=images, **held)
 
 # %% ../nbs/23_your_images.ipynb #82f8f71c
 def examined(name:str,               # of the thing looked at

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SETS', 'DOWNLOADS', 'Images', 'load_set', 'split', 'folds', 'Card', 'path', 'DownloadError', 'download',
-           'load_folder', 'write_groups', 'load_data', 'batches', 'stream']
+           'load_folder', 'write_groups', 'groups_of', 'load_data', 'folder_size', 'batches', 'stream']
 
 # %% ../nbs/03_datasets.ipynb #52acbd7d
 import hashlib
@@ -458,7 +458,7 @@ def _downloaded(card:Card, drawn:int, wanted:tuple[int, int], seed:int, count:in
         arrays = {key: values[np.sort(order[:count])] for key, values in arrays.items()}
     return _record(card, arrays, names, wanted)
 
-# %% ../nbs/03_datasets.ipynb #fde6e0c9
+# %% ../nbs/03_datasets.ipynb #16fe93bc
 def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
                 size:int|tuple[int, int],   # every picture is cropped and resized to this
                 channels:int|None=None,     # 1, 3 or 4; None: 1 if all are grey, else 3
@@ -479,7 +479,7 @@ def load_folder(path:str|os.PathLike[str],  # searched with its sub-folders
     images, origin = _in_order(images, good, more)
     if channels is None and _is_grey(images): images = images[:, :1].clone()
     kinds, classes = _numbered([files[i].relative_to(folder).parts[0] for i in origin.tolist()])
-    groups, names = _groups_of(folder, files, origin.tolist())
+    groups, names = groups_of(folder, files, origin.tolist())
     return Images(images, kinds if labels else None, classes if labels else (),
                   groups, folder.name, tuple(skipped), names=names)
 
@@ -538,10 +538,12 @@ def _in_order(images:Tensor, good:list[int], more:dict[int, Tensor])->tuple[Tens
     counts = torch.tensor([1 + len(more.get(i, ())) for i in good])
     return torch.cat(parts), torch.tensor(good).repeat_interleave(counts)
 
-# %% ../nbs/03_datasets.ipynb #50c77a5a
-def _groups_of(folder:Path, files:list[Path], origin:list[int],
-              )->tuple[Tensor|None, dict[str, tuple[str, ...]]]:
-    "Numbers and names of the groups of pictures that come from files number `origin`."
+# %% ../nbs/03_datasets.ipynb #592e30cb
+def groups_of(folder:Path,      # of pictures
+              files:list[Path], # some below it
+              origin:list[int], # of each picture, the number of its file
+             )->tuple[Tensor|None, dict[str, tuple[str, ...]]]: # (n,), or None; {"groups": names}
+    "Numbers and names of the groups of pictures; None and {} where each stands by itself."
     names = [file.relative_to(folder).as_posix() for file in files]
     written = _written(folder) or _patients(folder, [files[i] for i in dict.fromkeys(origin)])
     told = [written.get(_plain(names[i])) for i in origin]
@@ -615,7 +617,7 @@ def _resized(data:Images, size:int|tuple[int, int]|None)->Images:
 def _array(array:NDArray[Any], window:Window)->Tensor:
     return read_array(array) if window is None else read(array, window=window)
 
-# %% ../nbs/03_datasets.ipynb #ad6dc67c
+# %% ../nbs/03_datasets.ipynb #21ceaf2d
 def _from_path(source:str|os.PathLike[str], size:int|tuple[int, int]|None,
                channels:int|None, labels:bool, window:Window)->Images:
     "A folder, an array file or a set, by its name."
@@ -624,7 +626,7 @@ def _from_path(source:str|os.PathLike[str], size:int|tuple[int, int]|None,
         if not place.is_dir(): return load_set(source, size)
         raise ValueError(f"{source} is a set of the book and also a folder here; write ./{source} "
                          f'for the folder, or pass load_set("{source}")')
-    if place.is_dir(): return load_folder(place, size or _folder_size(place), channels, labels,
+    if place.is_dir(): return load_folder(place, size or folder_size(place), channels, labels,
                                          window)
     if place.suffix.lower() in (".npy", ".npz"): return _from_file(place, window)
     if place.is_file():
@@ -635,20 +637,22 @@ def _from_path(source:str|os.PathLike[str], size:int|tuple[int, int]|None,
     raise ValueError(f"{source} is no folder, no array file and no set of the book; "
                      f"the sets are {', '.join(SETS)}")
 
-# %% ../nbs/03_datasets.ipynb #f88a08ac
+# %% ../nbs/03_datasets.ipynb #47d604f0
 def _short_side(file:Path)->int:
     "Of a picture from its header alone; scans are read."
     if not file.name.lower().endswith((".dcm", ".dicom", ".nii", ".nii.gz")):
         with open(file, "rb") as data, _open(data, 10 ** 9) as image: return int(min(image.size))
     return min(read_image(file).shape[1:])
 
-def _folder_size(folder:Path)->int:
+def folder_size(folder:Path, # of pictures
+               )->int:       # 32 or 64
     "64 if the median short side of (some 300) pictures is at least that, else 32."
     files, sides = pictures(folder), []
     for file in files[::max(1, len(files) // 300)]:
         with suppress(Exception): sides.append(_short_side(file)) # load_folder will say why
     return 64 if sides and np.median(sides) >= 64 else 32
 
+# %% ../nbs/03_datasets.ipynb #8315e55e
 def _from_tensor(images:Tensor)->Images:
     "A tensor that already is what this book calls images, or a refusal."
     low, high = images.aminmax() if images.numel() else (torch.zeros(()), torch.zeros(()))
