@@ -22,9 +22,10 @@ from ganbook.augment import AUGMENTS  # noqa: E402
 from ganbook.datasets import load_set, split  # noqa: E402
 from ganbook.features import extract  # noqa: E402
 from ganbook.metrics import frechet_distance  # noqa: E402
+from ganbook.training import write_json  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tools.records import RECORDS, few, recorded, stamped, write  # noqa: E402
+from tools.records import RECORDS, few, recorded, stamped  # noqa: E402
 
 RECORD = RECORDS / "augment.json"
 MARKS = (250, 500, 1000, 1500, 2000, 2500, 3000)
@@ -124,7 +125,7 @@ def main():
         record["reference"] = "359 held-out digits; as many generated as there are others, 1438"
         record["runs"].append(made)
         record["runs"].sort(key=lambda r: (r["n"], r["augment"], r["seed"]))
-        write(RECORD, record)
+        write_json(RECORD, record)
         print(n, seed, name, list(made["distance"].values()), flush=True)
     summary(recorded(RECORD, runs=[])["runs"])
 

@@ -2,7 +2,7 @@
 
 10,000 mixed JPEGs of 256x256 (seeded crops of photographs that scikit-learn and scikit-image
 bundle; grey and colour, baseline and progressive, qualities 60 to 95) in a temporary folder. Runs
-alternate; ratios of throughput to bare decoding (PIL, to an RGB array, by as many threads) are
+alternate; ratios of throughput to bare decoding (PIL, to an RGB array, by as many workers) are
 printed as medians of the rounds, by the clock and by the processor's time (which other programs on
 the machine disturb less), and so is the peak memory of a process for a tenth of them and for all.
 Nothing is deleted before the end: for half a minute after files were deleted, ext4 steps over their

@@ -23,24 +23,27 @@ import torch  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from ganbook.datasets import load_set, split  # noqa: E402
-from ganbook.features import extract, nearest, train_classifier  # noqa: E402
+from ganbook.features import extract, train_classifier  # noqa: E402
 from ganbook.games import GAN, Penalty, nonsaturating, r1, seeded  # noqa: E402
 from ganbook.medical import (  # noqa: E402
     Segmenter,
     UNet,
+    by_group,
     dice,
     lesion_changes,
     make_pairs,
     mask_gan,
     moved,
+    nearness,
     played,
     train_segmenter,
 )
 from ganbook.metrics import frechet_distance  # noqa: E402
 from ganbook.networks import Discriminator, Generator, Normal  # noqa: E402
+from ganbook.training import write_json  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tools.records import RECORDS, commit, recorded, stamped, write  # noqa: E402
+from tools.records import RECORDS, commit, recorded, stamped  # noqa: E402
 
 RECORD = RECORDS / "medical.json"
 PATIENTS, SEEDS, MADE = (5, 20, 80), range(3), 1000
@@ -97,8 +100,8 @@ def obeyed(find, images, asked):
 
 
 def by_patient(scores, data):
-    "Mean score of each patient's slices."
-    return [round(scores[data.groups == g].mean().item(), 4) for g in data.groups.unique()]
+    "Mean score of each patient's slices, as a record keeps it."
+    return [round(score, 4) for score in by_group(scores, data.groups).tolist()]
 
 
 @torch.no_grad()
@@ -106,8 +109,7 @@ def attacked(gan, made, members, others):
     "Scores of members and others: nearness to what was made, and the discriminator's opinion."
     near, opinion = [], []
     for data in (members, others):
-        far = nearest(data.images.flatten(1), made.flatten(1))[0][:, 0]
-        near.append(by_patient(-far / 64, data))
+        near.append(by_patient(nearness(data.images, made), data))
         scores = torch.cat(
             [
                 gan.D(x, m)
@@ -231,7 +233,7 @@ def main():
         record |= stamped("medical", "scikit-learn") | {"commit": commit()}
         record["reference"] = "80 held-out patients of thorax-ct, 400 slices; 1000 made pairs"
         record["jobs"][job] = found
-        write(RECORD, record)
+        write_json(RECORD, record)
         print(job, {k: v for k, v in found.items() if k != "attack"}, flush=True)
     summary(recorded(RECORD, jobs={})["jobs"])
 

@@ -43,10 +43,10 @@ from ganbook.scenes import (  # noqa: E402
     wishes,
     words,
 )
-from ganbook.training import averaged, averaging  # noqa: E402
+from ganbook.training import averaged, averaging, write_json  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tools.records import RECORDS, commit, recorded, stamped, write  # noqa: E402
+from tools.records import RECORDS, commit, recorded, stamped  # noqa: E402
 
 RECORD = RECORDS / "scenes.json"
 STEPS = {"landscapes": 1500, "rooms": 900, "buildings": 900}
@@ -254,7 +254,7 @@ def main():
             precision="bfloat16 in the two steps, float32 weights, penalties and pictures"
         )
         record["runs"][key] = made
-        write(RECORD, record)
+        write_json(RECORD, record)
     for key, run in recorded(RECORD, runs={})["runs"].items():
         print(key, json.dumps({k: v for k, v in run.items() if k not in ("labels", "curve")}))
 

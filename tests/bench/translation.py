@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,9 +33,10 @@ from ganbook.translation import (  # noqa: E402
     make_ruler,
     psnr,
 )
+from ganbook.training import write_json  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tools.records import RECORDS, commit, recorded, stamped, write  # noqa: E402
+from tools.records import RECORDS, commit, recorded, stamped  # noqa: E402
 
 RECORD = RECORDS / "translation.json"
 NONE = {"runs": [], "bounds": []}
@@ -91,22 +93,22 @@ def lesions(train, test, known=[]):  # noqa: B006
     return lambda images: asdict(lesion_changes(truth, known[0](images)))
 
 
-def layouts(known=[]):  # noqa: B006
-    "Who tells how far pictures, or painted maps, agree with the true layouts: mIoU."
-    if not known:
-        known.append(load_set("landscapes", count=600, seed=1))  # other landscapes
-        known.append(train_reader(known[0], steps=1000, width=8))
-    labels = len(known[0].names["maps"])
+@cache
+def map_reader():
+    "A reader of layouts, taught by other landscapes, and how many labels it knows."
+    part = load_set("landscapes", count=600, seed=1)
+    return train_reader(part, steps=1000, width=8), len(part.names["maps"])
 
-    def told(images, test, painted):
-        if painted:  # the label whose colour is nearest
-            far = (images[:, None] - colours(labels)[None, :, :, None, None]).square().sum(2)
-            read = far.argmin(1)
-        else:
-            read = read_layouts(known[1], images)
-        return dict(layout=agreement(test.facts["maps"], read, labels).mean)
 
-    return told
+def layout(images, test, painted):
+    "mIoU of pictures, or of painted maps, with the true layouts."
+    reader, labels = map_reader()
+    if painted:  # the label whose colour is nearest
+        far = (images[:, None] - colours(labels)[None, :, :, None, None]).square().sum(2)
+        read = far.argmin(1)
+    else:
+        read = read_layouts(reader, images)
+    return dict(layout=agreement(test.facts["maps"], read, labels).mean)
 
 
 def compared(made, test):
@@ -149,7 +151,7 @@ def run(names, way, seed):
     if "masks" in test.facts:
         numbers |= lesions(train, test)(made)
     if names.startswith("landscapes"):
-        numbers |= layouts()(made, test, names.endswith("map"))
+        numbers |= layout(made, test, names.endswith("map"))
     found = dict(set=names, way=way, seed=seed, steps=steps, seconds=round(seconds))
     return found | {k: round(v, 4) for k, v in numbers.items()}
 
@@ -164,7 +166,7 @@ def bounds(names):
         if "masks" in test.facts:
             numbers |= lesions(train, test)(images)
         if names.startswith("landscapes") and what == "real":
-            numbers |= layouts()(images, test, names.endswith("map"))
+            numbers |= layout(images, test, names.endswith("map"))
         found[what] = {k: round(v, 4) for k, v in numbers.items()}
     if reader:  # as many answers in the typefaces of the training: the best imitation there is
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
@@ -183,7 +185,7 @@ def keep(**new):
     for table, row in new.items():
         record[table].append(row | {"commit": commit()})
     record["runs"].sort(key=key)
-    write(RECORD, record | stamped("translation"))
+    write_json(RECORD, record | stamped("translation"))
 
 
 def summary(record):

@@ -26,9 +26,10 @@ from ganbook.datasets import load_set, split  # noqa: E402
 from ganbook.features import extract  # noqa: E402
 from ganbook.metrics import frechet_distance  # noqa: E402
 from ganbook.tuning import final, gains, search  # noqa: E402
+from ganbook.training import write_json  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tools.records import RECORDS, recorded, stamped, write  # noqa: E402
+from tools.records import RECORDS, recorded, stamped  # noqa: E402
 
 RECORD = RECORDS / "tuning.json"
 SECONDS, SEEDS = 15, range(5)
@@ -115,7 +116,7 @@ def keep(**more):
         record["runs"] += more.pop("runs", [])
         order = list(CHANGES)
         record["runs"].sort(key=lambda r: (r["seed"], order.index(r["name"])))
-        write(RECORD, record | more)
+        write_json(RECORD, record | more)
 
 
 def main():

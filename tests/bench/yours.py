@@ -24,9 +24,10 @@ from ganbook.datasets import load_set, split  # noqa: E402
 from ganbook.features import extract  # noqa: E402
 from ganbook.images import read_image, write_image  # noqa: E402
 from ganbook.metrics import frechet, frechet_distance, memorised  # noqa: E402
+from ganbook.training import write_json  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tools.records import RECORDS, commit, few, recorded, stamped, write  # noqa: E402
+from tools.records import RECORDS, commit, few, recorded, stamped  # noqa: E402
 
 RECORD = RECORDS / "yours.json"
 SHEET = RECORD.with_suffix(".jpg")
@@ -129,7 +130,7 @@ def main():
             for k, x in (("seen", train), ("unseen", test))
         }
         record["real"] = record.get("real") or yardstick(train, test)
-        write(RECORD, record)
+        write_json(RECORD, record)
         print(n, seed, name, record["runs"][-1]["at"][MARKS[-1]], flush=True)
     summary(recorded(RECORD, runs=[]))
 

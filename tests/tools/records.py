@@ -8,8 +8,6 @@ from pathlib import Path
 
 import torch
 
-from ganbook.training import write_json
-
 RECORDS = Path(__file__).resolve().parents[2] / "data" / "records"
 
 
@@ -25,12 +23,6 @@ def stamped(bench, *packages):
         machine="one thread of a shared virtual CPU",
         versions={k: version(k) for k in ("torch", *packages, "numpy")},
     )
-
-
-def write(path, record):
-    "Replace a record, whole or not at all."
-    path.parent.mkdir(exist_ok=True)
-    write_json(path, record)
 
 
 def commit():
